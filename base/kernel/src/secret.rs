@@ -1,0 +1,83 @@
+use std::fmt;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+/// A text that must not be seen: a token, a code, a password. Cannot be printed, compared with
+/// `==` or serialised, and is wiped when dropped.
+///
+/// ```
+/// let token = subtwin_kernel::Secret::new("eyJ0…".to_owned());
+/// assert_eq!(format!("{token:?}"), "Secret(…)");
+/// ```
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Takes a secret in.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text.into())
+    }
+
+    /// The one way out. The caller hands it straight to a header, a form or a cipher.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// What a notification must carry to be ours (`clientState`, at most 128 characters).
+#[derive(Clone, Debug)]
+pub struct ClientState(Secret);
+
+impl ClientState {
+    /// The state a subscription is made with.
+    #[must_use]
+    pub const fn new(secret: Secret) -> Self {
+        Self(secret)
+    }
+
+    /// For the request that makes the subscription, and for sealed storage.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    /// Compares in constant time.
+    #[must_use]
+    pub fn matches(&self, presented: &str) -> bool {
+        self.expose().as_bytes().ct_eq(presented.as_bytes()).into()
+    }
+}
+
+/// A 256-bit key. Wiped when dropped, never printed.
+#[derive(Clone)]
+pub struct KeyBytes(Zeroizing<[u8; 32]>);
+
+impl KeyBytes {
+    /// Takes key bytes in.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The bytes, for a cipher.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeyBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyBytes(…)")
+    }
+}

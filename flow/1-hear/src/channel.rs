@@ -1,0 +1,57 @@
+use async_trait::async_trait;
+use subtwin_kernel::{ChatId, MessageId, Words};
+
+/// Why a channel could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChannelError {
+    /// The service refused; trying again will not help.
+    #[error("the chat service refused to {operation}: {reason}")]
+    Refused {
+        /// What was tried.
+        operation: &'static str,
+        /// The service's answer, without secrets.
+        reason: String,
+    },
+    /// No answer, or a server error: it may or may not have happened.
+    #[error("the chat service did not answer `{operation}`; it may or may not have happened")]
+    Unknown {
+        /// What was tried.
+        operation: &'static str,
+        /// What went wrong.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// A place where the twin talks. Implemented by `channel/*`.
+#[async_trait]
+pub trait Channel: Send + Sync + std::fmt::Debug {
+    /// Posts a message and returns its id.
+    ///
+    /// A lost answer is looked up in the conversation before it is posted again, so that one call
+    /// posts one message.
+    async fn post(&self, chat: &ChatId, words: &Words) -> Result<MessageId, ChannelError>;
+
+    /// Replaces the text of one of the twin's own messages.
+    async fn edit(
+        &self,
+        chat: &ChatId,
+        message: MessageId,
+        words: &Words,
+    ) -> Result<(), ChannelError>;
+
+    /// Whether the twin's message is still there as it was posted: neither edited nor deleted.
+    async fn is_unchanged(&self, chat: &ChatId, message: MessageId) -> Result<bool, ChannelError>;
+
+    /// The twin's own messages newer than `after`, oldest first: id and plain text. Used after a
+    /// crash to see whether a reply had already been posted.
+    async fn own_since(
+        &self,
+        chat: &ChatId,
+        after: MessageId,
+    ) -> Result<Vec<(MessageId, String)>, ChannelError>;
+
+    /// The one-to-one conversation with a person, made if there is none.
+    async fn direct(&self, person: subtwin_kernel::UserId) -> Result<ChatId, ChannelError>;
+}

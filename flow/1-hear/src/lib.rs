@@ -1,0 +1,10 @@
+//! Step 1: what people write to the twin, once each and in order.
+//!
+//! Knows no service: a channel adapter offers what arrived, and posts what the twin says. Does not
+//! interpret; that is step 2.
+
+mod channel;
+mod heard;
+
+pub use channel::{Channel, ChannelError};
+pub use heard::{Heard, Speaker};

@@ -1,0 +1,12 @@
+//! Step 2: from what somebody wrote to one resolved proposal, a question, or an answer.
+//!
+//! Holds the port for brains and the built-in one. Has no path to a token or to the store, and
+//! nothing it returns changes anything: a [`Proposal`] still needs the gate.
+
+mod brain;
+mod directory;
+mod proposal;
+
+pub use brain::{Brain, BrainError, Talk, Turn};
+pub use directory::{Directory, LookupError};
+pub use proposal::Proposal;
