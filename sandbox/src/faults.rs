@@ -1,0 +1,32 @@
+//! The switches for everything that goes wrong in the cloud. Set from the command line, the
+//! control endpoint or the page; obeyed by the services.
+
+use serde::{Deserialize, Serialize};
+
+/// What is currently broken. All off by default. Rates are per thousand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(crate) struct Faults {
+    /// Notifications never delivered.
+    pub(crate) drop_notifications: u32,
+    /// Notifications delivered twice.
+    pub(crate) duplicate_notifications: u32,
+    /// Every notification waits this long, in milliseconds.
+    pub(crate) delay_notifications_ms: u64,
+    /// Notifications held back until the next one has gone out.
+    pub(crate) reorder_notifications: u32,
+    /// The next N Graph writes and reads are answered 429.
+    pub(crate) throttle_next: u32,
+    /// `Retry-After` of those, in seconds as text (`2.128`), or none.
+    pub(crate) retry_after: Option<String>,
+    /// The next N Graph writes are answered 503 and do nothing.
+    pub(crate) fail_before_next: u32,
+    /// The next N Graph writes happen and are answered 503 all the same.
+    pub(crate) fail_after_next: u32,
+    /// The next N Graph writes happen and their connection is cut without an answer.
+    pub(crate) cut_after_next: u32,
+    /// Every answer waits this long, in milliseconds.
+    pub(crate) slow_ms: u64,
+    /// Audit entries written from now on stay invisible this long, in milliseconds.
+    pub(crate) audit_delay_ms: Option<u64>,
+}

@@ -1,0 +1,1 @@
+//! Query options: `$select`, `$filter`, `$search`, `$top`, `$count`, `$expand`, `$orderby`, paging.

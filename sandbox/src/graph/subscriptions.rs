@@ -1,0 +1,1 @@
+//! Subscriptions: create with handshake, renew, reauthorise, delete.

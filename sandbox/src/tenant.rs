@@ -1,0 +1,51 @@
+//! The company: everything a directory, a chat service and an audit log would know.
+//!
+//! Plain data and the rules that keep it consistent. Knows no HTTP and no JSON.
+
+mod apps;
+mod audit;
+mod chats;
+mod company;
+mod groups;
+mod ledger;
+mod licences;
+mod people;
+mod roles;
+
+pub(crate) use apps::{
+    Application, Apps, ConsentPolicy, Grant, GrantKind, KeyCredential, ServicePrincipal,
+};
+pub(crate) use audit::{Actor, Audit, Entry, ModifiedProperty, SignIn, Target, TargetKind};
+pub(crate) use chats::{Chat, ChatKind, Chats, Member, Message, Sender};
+pub(crate) use groups::{Group, Groups};
+pub(crate) use ledger::{Effect, Ledger};
+pub(crate) use licences::{AssignedLicence, Sku, Skus};
+pub(crate) use people::{People, User};
+pub(crate) use roles::{Role, Roles};
+
+use uuid::Uuid;
+
+/// One tenant.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    pub(crate) id: Uuid,
+    /// Display name of the organisation.
+    pub(crate) name: String,
+    /// Verified default domain.
+    pub(crate) domain: String,
+    pub(crate) people: People,
+    pub(crate) groups: Groups,
+    pub(crate) skus: Skus,
+    pub(crate) roles: Roles,
+    pub(crate) apps: Apps,
+    pub(crate) chats: Chats,
+    pub(crate) audit: Audit,
+    pub(crate) ledger: Ledger,
+}
+
+impl Tenant {
+    /// The sample company for a seed.
+    pub(crate) fn sample(seed: u64, users: usize) -> Self {
+        company::build(seed, users)
+    }
+}
