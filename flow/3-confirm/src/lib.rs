@@ -2,6 +2,14 @@
 //!
 //! Deciding is pure and takes the time as an argument. Posts nothing and sends nothing.
 
+mod answer;
+mod confirmed;
 mod planner;
+mod prompt;
+mod waiting;
 
+pub use answer::{Answer, read};
+pub use confirmed::Confirmed;
 pub use planner::{Planner, Refusal};
+pub use prompt::prompt;
+pub use waiting::{Assent, Declined, Ignored, PATIENCE, Verdict, Waiting};
