@@ -3,5 +3,7 @@
 //! A lost answer is looked up, never repeated blindly. Knows no service: adapters are its hands.
 
 mod hands;
+mod run;
 
 pub use hands::{Hands, LookError, Observed, SendError, Sent};
+pub use run::{look_up, run};
