@@ -12,4 +12,4 @@ pub use answer::{Answer, read};
 pub use confirmed::Confirmed;
 pub use planner::{Planner, Refusal};
 pub use prompt::prompt;
-pub use waiting::{Assent, Declined, Ignored, PATIENCE, Verdict, Waiting};
+pub use waiting::{Assent, Declined, Ignored, Over, PATIENCE, Verdict, Waiting};

@@ -26,7 +26,7 @@ pub enum Verdict {
     /// A yes that counts. The directory must be looked at again before anything runs.
     Yes(Assent),
     /// It is over: nothing will be done.
-    Over(Declined),
+    Over(Box<Over>),
     /// Still waiting. The reason is for the log and for a kind word to whoever wrote.
     Wait(Waiting, Ignored),
 }
@@ -59,6 +59,19 @@ pub enum Declined {
     PromptChanged,
     /// It cannot or may not be done any more.
     NoLongerPossible,
+}
+
+/// A plan that will not be carried out, for the record and for the reply. Cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Over {
+    /// What was asked for.
+    pub proposal: Proposal,
+    /// What was shown.
+    pub plan: Plan,
+    /// The message that showed it.
+    pub prompt: MessageId,
+    /// Why it ended.
+    pub why: Declined,
 }
 
 impl Declined {
@@ -112,6 +125,12 @@ impl Waiting {
             > SignedDuration::try_from(PATIENCE).unwrap_or(SignedDuration::ZERO)
     }
 
+    /// Ends the wait.
+    #[must_use]
+    pub fn end(self, why: Declined) -> Over {
+        Over { proposal: self.proposal, plan: self.plan, prompt: self.prompt, why }
+    }
+
     /// Judges one message.
     #[must_use]
     pub fn hear(self, reply: &Heard, now: Timestamp) -> Verdict {
@@ -126,14 +145,14 @@ impl Waiting {
             return Verdict::Wait(self, Ignored::TooOld);
         }
         if self.is_expired(now) {
-            return Verdict::Over(Declined::Expired);
+            return Verdict::Over(Box::new(self.end(Declined::Expired)));
         }
         if reply.edited {
             return Verdict::Wait(self, Ignored::Edited);
         }
         match read(&reply.text) {
             Answer::Yes => Verdict::Yes(Assent { waiting: self, answer: reply.message, at: now }),
-            Answer::No => Verdict::Over(Declined::No),
+            Answer::No => Verdict::Over(Box::new(self.end(Declined::No))),
             Answer::Other => Verdict::Wait(self, Ignored::NeitherYesNorNo),
         }
     }
@@ -160,19 +179,25 @@ impl Assent {
         self.waiting.prompt
     }
 
+    /// Ends it after all: the second look showed that it cannot or may not be done.
+    #[must_use]
+    pub fn end(self, why: Declined) -> Over {
+        self.waiting.end(why)
+    }
+
     /// Releases the plan if it is, byte for byte, what a fresh look at the directory gives, and if
     /// the prompt still stands as it was posted.
     ///
     /// # Errors
     /// [`Declined::PromptChanged`] or [`Declined::Drifted`]; the yes is used up either way.
-    pub fn release(self, fresh: &Plan, prompt_unchanged: bool) -> Result<Confirmed, Declined> {
-        let Waiting { proposal, plan, prompt, .. } = self.waiting;
+    pub fn release(self, fresh: &Plan, prompt_unchanged: bool) -> Result<Confirmed, Box<Over>> {
         if !prompt_unchanged {
-            return Err(Declined::PromptChanged);
+            return Err(Box::new(self.end(Declined::PromptChanged)));
         }
-        if fresh.digest() != plan.digest() {
-            return Err(Declined::Drifted);
+        if fresh.digest() != self.waiting.plan.digest() {
+            return Err(Box::new(self.end(Declined::Drifted)));
         }
+        let Waiting { proposal, plan, prompt, .. } = self.waiting;
         Ok(Confirmed::new(proposal, plan, prompt, self.answer, self.at))
     }
 }

@@ -113,13 +113,16 @@ fn a_yes_by_somebody_else_or_elsewhere_or_from_before_does_not_count() {
 #[test]
 fn a_late_yes_releases_nothing() {
     let late = shown() + SignedDuration::try_from(PATIENCE).unwrap() + SignedDuration::from_secs(1);
-    assert!(matches!(waiting().hear(&yes(), late), Verdict::Over(Declined::Expired)));
+    let Verdict::Over(over) = waiting().hear(&yes(), late) else { panic!("released") };
+    assert_eq!(over.why, Declined::Expired);
 }
 
 #[test]
 fn a_no_ends_it() {
     let no = Heard { text: "No, thanks".to_owned(), ..yes() };
-    assert!(matches!(waiting().hear(&no, shown()), Verdict::Over(Declined::No)));
+    let Verdict::Over(over) = waiting().hear(&no, shown()) else { panic!("still open") };
+    assert_eq!(over.why, Declined::No);
+    assert_eq!(over.plan, plan());
 }
 
 #[test]
@@ -130,11 +133,11 @@ fn anything_that_changed_since_it_was_shown_voids_the_yes() {
     };
     let mut fewer_seats = plan();
     fewer_seats.summary.after = "Microsoft 365 E3; 2 of 25 seats left".to_owned();
-    assert_eq!(assent().release(&fewer_seats, true).unwrap_err(), Declined::Drifted);
+    assert_eq!(assent().release(&fewer_seats, true).unwrap_err().why, Declined::Drifted);
     let mut other_request = plan();
     other_request.steps[0].body = Some(json!({"addLicenses": [], "removeLicenses": []}));
-    assert_eq!(assent().release(&other_request, true).unwrap_err(), Declined::Drifted);
-    assert_eq!(assent().release(&plan(), false).unwrap_err(), Declined::PromptChanged);
+    assert_eq!(assent().release(&other_request, true).unwrap_err().why, Declined::Drifted);
+    assert_eq!(assent().release(&plan(), false).unwrap_err().why, Declined::PromptChanged);
 }
 
 #[test]
