@@ -2,6 +2,8 @@
 //!
 //! Deciding is pure and takes the time as an argument. Posts nothing and sends nothing.
 
+mod confirmed;
 mod planner;
 
+pub use confirmed::Confirmed;
 pub use planner::{Planner, Refusal};
