@@ -1,0 +1,345 @@
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use subtwin_kernel::{
+    Action, AppId, ChatId, Digest, MessageId, Outcome, Plan, PrincipalKind, RequestId, TenantEntry,
+    TenantId, Tool, TwinId, UserId,
+};
+use uuid::Uuid;
+
+use crate::EventKind;
+
+/// The version of this shape. A reader refuses one it does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ShapeVersion {
+    /// The first.
+    #[serde(rename = "subtwin.audit-record/1")]
+    V1,
+}
+
+/// One thing that happened, as evidence. Holds no secret.
+///
+/// What belongs to one request carries its id; the intent tells who, what and by whose yes, and the
+/// later events of that request only what they add.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuditRecord {
+    /// The version of this shape.
+    pub schema: ShapeVersion,
+    /// When it was put on the record.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// A plan was shown; its answer is awaited.
+    Proposed(Proposed),
+    /// A confirmed plan is about to be carried out. On the record before the first call.
+    Intent(Box<Intent>),
+    /// How an intent ended.
+    Outcome(OutcomeOf),
+    /// What the tenant's own log says about an intent.
+    Entry(Entry),
+    /// A request came to nothing.
+    Declined(Declined),
+    /// The twin itself changed.
+    Twin(TwinEvent),
+    /// Records were erased; their leaves remain.
+    Erased(Erased),
+}
+
+/// The person who asked, as the channel vouched for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Requester {
+    /// Their home directory.
+    pub tenant: TenantId,
+    /// Their object id there.
+    pub user: UserId,
+    /// What the channel showed as their name. Not an identity.
+    pub display_name: String,
+    /// `userPrincipalName`, where it was known.
+    pub upn: Option<String>,
+}
+
+/// Where it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// The conversation.
+    pub chat: ChatId,
+    /// The message that asked.
+    pub message: MessageId,
+    /// Who wrote it.
+    pub by: Requester,
+}
+
+/// The yes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    /// The twin's message that showed the plan.
+    pub prompt: MessageId,
+    /// The message that said yes.
+    pub answer: MessageId,
+    /// Who wrote it.
+    pub by: UserId,
+    /// When it was read.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+}
+
+/// Which twin, acting as what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Twin {
+    /// The directory it works in.
+    pub tenant: TenantId,
+    /// Its own directory object; none while it acts with a person's token.
+    pub id: Option<TwinId>,
+    /// Its display name.
+    pub name: String,
+    /// Its `userPrincipalName`.
+    pub upn: Option<String>,
+    /// Which kind of principal it acts as.
+    pub acts_as: PrincipalKind,
+    /// Whose token it acts with, while it has no identity of its own.
+    pub token_of: Option<UserId>,
+    /// The app registration its tokens are issued to.
+    pub app: AppId,
+}
+
+/// A plan was shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Proposed {
+    /// The request.
+    pub request: RequestId,
+    /// Where and by whom it was asked.
+    pub asked: Asked,
+    /// The twin's message that showed it.
+    pub prompt: MessageId,
+    /// What it would do.
+    pub action: Action,
+    /// The digest of the plan that was shown.
+    pub plan_digest: Digest,
+}
+
+/// A confirmed plan is about to be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Intent {
+    /// The request.
+    pub request: RequestId,
+    /// Where and by whom it was asked.
+    pub asked: Asked,
+    /// The yes to exactly this plan.
+    pub confirmation: Confirmation,
+    /// Who carries it out.
+    pub twin: Twin,
+    /// The tool.
+    pub tool: Tool,
+    /// The exact requests, and what the person was shown.
+    pub plan: Plan,
+    /// SHA-256 over the plan's JSON as it stands here.
+    pub plan_digest: Digest,
+    /// What every call of the plan carries as `client-request-id`.
+    #[schemars(with = "String")]
+    pub client_request_id: Uuid,
+}
+
+/// How an intent ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutcomeOf {
+    /// The request.
+    pub request: RequestId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Found out by looking at the directory after the twin was interrupted.
+    pub after_restart: bool,
+}
+
+/// What the tenant's own log says about an intent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The request.
+    pub request: RequestId,
+    /// What was found.
+    pub seen: Seen,
+}
+
+/// What was found in the tenant's own log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "result", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Seen {
+    /// The tenant wrote this about it.
+    Matched {
+        /// The entry.
+        entry: TenantEntry,
+    },
+    /// Nothing yet, and we stopped looking.
+    NotVisible {},
+}
+
+/// A request came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Declined {
+    /// The request.
+    pub request: RequestId,
+    /// Where and by whom it was asked.
+    pub asked: Asked,
+    /// The twin that declined.
+    pub twin: Twin,
+    /// What was asked for, as far as it was understood.
+    pub action: Option<Action>,
+    /// The twin's message that showed the plan, if one was shown.
+    pub prompt: Option<MessageId>,
+    /// The message that ended it, if one did.
+    pub answer: Option<MessageId>,
+    /// The digest of the plan that was shown, if one was.
+    pub plan_digest: Option<Digest>,
+    /// Why.
+    pub why: Decline,
+}
+
+/// Why a request came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "reason", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Decline {
+    /// The answer was not a yes.
+    SaidNo {},
+    /// No answer in time.
+    Expired {},
+    /// What was shown was no longer so when the yes came.
+    Drift {
+        /// What differs, in words.
+        detail: String,
+    },
+    /// The twin's message was edited or deleted before the yes.
+    PromptChanged {},
+    /// The requester may not ask for it.
+    NotAllowed {
+        /// Why, as the requester was told.
+        detail: String,
+    },
+    /// The directory's state is in the way.
+    Refused {
+        /// A stable name for the obstacle ("no-seats").
+        code: String,
+        /// What is in the way, as the requester was told.
+        detail: String,
+    },
+}
+
+/// The twin itself changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TwinEvent {
+    /// The twin.
+    pub twin: Twin,
+    /// What changed.
+    pub change: TwinChange,
+}
+
+/// What changed about a twin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
+pub enum TwinChange {
+    /// It started, with this catalog.
+    Started {
+        /// The program's version.
+        version: String,
+        /// The tools it was deployed with.
+        catalog: Vec<Tool>,
+    },
+    /// It stopped in good order.
+    Stopped {},
+    /// Its catalog was replaced.
+    Catalog {
+        /// The tools it has from now on.
+        catalog: Vec<Tool>,
+    },
+}
+
+/// Records were erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Erased {
+    /// Which leaves lost their records, ascending and apart.
+    pub leaves: Vec<LeafRange>,
+    /// What for.
+    pub reason: ErasedFor,
+}
+
+/// Leaves `first` to `last`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeafRange {
+    /// Index of the first.
+    pub first: u64,
+    /// Index of the last.
+    pub last: u64,
+}
+
+/// What records were erased for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "for", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ErasedFor {
+    /// Somebody asked to have everything about one request erased.
+    Request {
+        /// The request.
+        request: RequestId,
+    },
+    /// They were older than the company keeps records.
+    Retention {
+        /// Everything put on the record before this.
+        #[schemars(with = "String")]
+        before: Timestamp,
+    },
+}
+
+impl AuditRecord {
+    /// A record of this version.
+    #[must_use]
+    pub const fn new(at: Timestamp, event: Event) -> Self {
+        Self { schema: ShapeVersion::V1, at, event }
+    }
+}
+
+impl Event {
+    /// Its kind, which its leaf also shows.
+    #[must_use]
+    pub const fn kind(&self) -> EventKind {
+        match self {
+            Self::Proposed(_) => EventKind::Proposed,
+            Self::Intent(_) => EventKind::Intent,
+            Self::Outcome(_) => EventKind::Outcome,
+            Self::Entry(_) => EventKind::Entry,
+            Self::Declined(_) => EventKind::Declined,
+            Self::Twin(_) => EventKind::Twin,
+            Self::Erased(_) => EventKind::Erased,
+        }
+    }
+
+    /// The request it belongs to, which its leaf also shows.
+    #[must_use]
+    pub const fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Proposed(event) => Some(event.request),
+            Self::Intent(event) => Some(event.request),
+            Self::Outcome(event) => Some(event.request),
+            Self::Entry(event) => Some(event.request),
+            Self::Declined(event) => Some(event.request),
+            Self::Erased(Erased { reason: ErasedFor::Request { request }, .. }) => Some(*request),
+            Self::Twin(_) | Self::Erased(_) => None,
+        }
+    }
+}

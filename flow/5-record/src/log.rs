@@ -1,0 +1,287 @@
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+
+use jiff::Timestamp;
+use subtwin_confirm::Confirmed;
+use subtwin_kernel::{Clock, Entropy, KeyBytes, Outcome, RequestId, TenantEntry};
+use subtwin_primitives::{
+    Asked, Confirmation, Declined, Entry, ErasedFor, Event, Intent, OutcomeOf, Proposed, Requester,
+    Seen, Twin, TwinEvent,
+};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::checkpoint::Signer;
+use crate::disk::{Directory, Disk};
+use crate::opened::{Closed, Interrupted, Opened, Recovered, Ticket};
+use crate::recover::{self, LoadError};
+use crate::writer::{Append, Job, Writer};
+use crate::{OpenError, Receipt, RecordError, leaf};
+
+/// Records that may wait to be written; more callers wait for their turn to queue.
+const QUEUE: usize = 4096;
+
+/// What an intent says beside what was confirmed.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// Who carries it out.
+    pub twin: &'a Twin,
+    /// The requester's `userPrincipalName`, where it is known.
+    pub requester_upn: Option<&'a str>,
+}
+
+/// The evidence of one twin. Clones share one writer, which lives on a thread of its own.
+///
+/// A call that has returned is durable. One that is dropped before may or may not be: do not race
+/// these futures against others, spawn them.
+#[derive(Clone)]
+pub struct Log {
+    jobs: mpsc::Sender<Job>,
+    places: Arc<Semaphore>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Log {
+    /// Opens the log in directory `dir`, made if it is not there, of the twin that is called
+    /// `origin` everywhere ("contoso.com/sam") and signs with the Ed25519 key grown from `key`.
+    /// Reads the whole log, cuts off an unfinished write, and says what was found. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When it is in use, another twin's, or damaged, or the system refuses. Then nothing was
+    /// changed.
+    pub fn open(
+        dir: &Path,
+        key: &KeyBytes,
+        origin: &str,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<(Self, Recovered), OpenError> {
+        let signer =
+            Signer::new(origin, key).ok_or_else(|| OpenError::BadOrigin(origin.to_owned()))?;
+        let disk = Box::new(Directory::open(dir)?);
+        Self::on(disk, dir, signer, clock, entropy)
+    }
+
+    pub(crate) fn on(
+        mut disk: Box<dyn Disk>,
+        dir: &Path,
+        signer: Signer,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<(Self, Recovered), OpenError> {
+        let path = dir.to_owned();
+        let mut loaded = recover::load(disk.as_mut(), &signer).map_err(|cause| match cause {
+            LoadError::Io(cause) => OpenError::Io { path: path.clone(), cause },
+            LoadError::Damaged(what) => OpenError::Damaged { path: path.clone(), what },
+            LoadError::OtherLog { found } => {
+                OpenError::OtherLog { path: path.clone(), found, given: signer.vkey().to_owned() }
+            }
+        })?;
+        let recovered = std::mem::take(&mut loaded.recovered);
+        if let Some(torn) = recovered.torn {
+            tracing::warn!(leaves = torn.leaves, bytes = torn.bytes, "unfinished write cut off");
+        }
+        let io = |cause| OpenError::Io { path: path.clone(), cause };
+        let writer = Writer::new(disk, loaded, signer, Arc::clone(&clock), Arc::clone(&entropy))
+            .map_err(|cause| io(std::io::Error::other(cause)))?;
+        let (jobs, queue) = mpsc::channel();
+        thread::Builder::new()
+            .name("record".to_owned())
+            .spawn(move || writer.run(&queue))
+            .map_err(io)?;
+        let log = Self { jobs, places: Arc::new(Semaphore::new(QUEUE)), clock, entropy };
+        Ok((log, recovered))
+    }
+
+    /// Puts a confirmed plan on the record. Only what this returns may be carried out.
+    ///
+    /// # Errors
+    /// When it cannot be written, or this request was opened before. Then nothing may be done.
+    pub async fn open_intent(
+        &self,
+        confirmed: Confirmed,
+        facts: Facts<'_>,
+    ) -> Result<Opened, RecordError> {
+        let opened_at = self.clock.now();
+        let intent = intent(confirmed, facts, self.entropy.as_ref());
+        self.append(opened_at, Event::Intent(Box::new(intent.clone()))).await?;
+        Ok(Opened::new(intent, opened_at))
+    }
+
+    /// Puts on the record how an intent ended.
+    ///
+    /// # Errors
+    /// When it cannot be written. The intent then stays open, and is [`Interrupted`] at the next
+    /// start.
+    pub async fn close(&self, ticket: Ticket, outcome: Outcome) -> Result<Closed, RecordError> {
+        self.outcome(ticket.request(), outcome, false).await
+    }
+
+    /// Puts on the record what a look at the directory showed about an interrupted intent.
+    ///
+    /// # Errors
+    /// As for [`Log::close`].
+    pub async fn close_interrupted(
+        &self,
+        interrupted: Interrupted,
+        outcome: Outcome,
+    ) -> Result<Closed, RecordError> {
+        self.outcome(interrupted.request(), outcome, true).await
+    }
+
+    /// Puts on the record what the tenant's own log says about a request; `None` when nothing was
+    /// visible and we stopped looking.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the request was never opened.
+    pub async fn entry(
+        &self,
+        request: RequestId,
+        entry: Option<TenantEntry>,
+    ) -> Result<Receipt, RecordError> {
+        let seen = entry.map_or(Seen::NotVisible {}, |entry| Seen::Matched { entry });
+        self.append(self.clock.now(), Event::Entry(Entry { request, seen })).await
+    }
+
+    /// Puts on the record that a request came to nothing.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the request was opened.
+    pub async fn declined(&self, declined: Declined) -> Result<Receipt, RecordError> {
+        self.append(self.clock.now(), Event::Declined(declined)).await
+    }
+
+    /// Puts on the record that a plan was shown.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the request was opened.
+    pub async fn proposed(&self, proposed: Proposed) -> Result<Receipt, RecordError> {
+        self.append(self.clock.now(), Event::Proposed(proposed)).await
+    }
+
+    /// Puts on the record that the twin itself changed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn twin(&self, event: TwinEvent) -> Result<Receipt, RecordError> {
+        self.append(self.clock.now(), Event::Twin(event)).await
+    }
+
+    /// Erases every record of a request and says how many. Their leaves stay, and the erasure is on
+    /// the record. Reads the whole log; appends wait meanwhile.
+    ///
+    /// # Errors
+    /// When the request is still open, or the disk refuses. What was put on the record but not
+    /// overwritten is overwritten at the next start.
+    pub async fn erase(&self, request: RequestId) -> Result<u64, RecordError> {
+        let what = ErasedFor::Request { request };
+        self.ask(|answer| Job::Erase { what, answer }).await
+    }
+
+    /// Erases every record put here before `before`, except of requests still open, and says how
+    /// many. Otherwise like [`Log::erase`].
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub async fn erase_before(&self, before: Timestamp) -> Result<u64, RecordError> {
+        let what = ErasedFor::Retention { before };
+        self.ask(|answer| Job::Erase { what, answer }).await
+    }
+
+    /// A signed tree head (C2SP tlog-checkpoint) that covers everything written so far. Kept
+    /// elsewhere, it shows later whether anything was taken away.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn checkpoint(&self) -> Result<String, RecordError> {
+        self.ask(|answer| Job::Checkpoint { answer }).await
+    }
+
+    /// The proof (C2SP tlog-proof) that a receipt's leaf is in the log.
+    ///
+    /// # Errors
+    /// When there is no such leaf, or the disk refuses.
+    pub async fn proof(&self, receipt: &Receipt) -> Result<String, RecordError> {
+        let index = receipt.index();
+        self.ask(|answer| Job::Prove { index, answer }).await
+    }
+
+    /// Writes what is queued, signs the tree head and lets the directory go. Later calls, also on
+    /// clones, give [`RecordError::ShutDown`].
+    ///
+    /// # Errors
+    /// When the tree head cannot be written; everything else is durable all the same.
+    pub async fn shut_down(&self) -> Result<(), RecordError> {
+        self.ask(|answer| Job::Stop { answer }).await
+    }
+
+    async fn outcome(
+        &self,
+        request: RequestId,
+        outcome: Outcome,
+        after_restart: bool,
+    ) -> Result<Closed, RecordError> {
+        let event = Event::Outcome(OutcomeOf { request, outcome, after_restart });
+        Ok(Closed { receipt: self.append(self.clock.now(), event).await? })
+    }
+
+    async fn append(&self, at: Timestamp, event: Event) -> Result<Receipt, RecordError> {
+        let (kind, request) = (event.kind(), event.request());
+        let sealed = leaf::seal(at, event, self.entropy.as_ref())?;
+        let place =
+            Arc::clone(&self.places).acquire_owned().await.map_err(|_| RecordError::ShutDown)?;
+        self.ask(|answer| {
+            Job::Append(Append { sealed, event: kind, request, answer, _place: place })
+        })
+        .await
+    }
+
+    /// Waits as long as the disk takes: it answers or fails, and no timer may come before it.
+    async fn ask<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, RecordError>>) -> Job,
+    ) -> Result<T, RecordError> {
+        let (answer, result) = oneshot::channel();
+        self.jobs.send(job(answer)).map_err(|_| RecordError::ShutDown)?;
+        result.await.map_err(|_| RecordError::ShutDown)?
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Log(…)")
+    }
+}
+
+/// What the gate confirmed, as it goes on the record.
+fn intent(confirmed: Confirmed, facts: Facts<'_>, entropy: &dyn Entropy) -> Intent {
+    let requester = confirmed.requester();
+    let by = Requester {
+        tenant: requester.tenant,
+        user: requester.user,
+        display_name: requester.display_name.clone(),
+        upn: facts.requester_upn.map(ToOwned::to_owned),
+    };
+    let confirmation = Confirmation {
+        prompt: confirmed.prompt(),
+        answer: confirmed.answer(),
+        by: requester.user,
+        at: confirmed.confirmed_at(),
+    };
+    let asked = Asked { chat: confirmed.chat().clone(), message: confirmed.asked_by(), by };
+    let request = confirmed.request();
+    let plan = confirmed.into_plan();
+    Intent {
+        request,
+        asked,
+        confirmation,
+        twin: facts.twin.clone(),
+        tool: plan.action.tool(),
+        plan_digest: plan.digest(),
+        plan,
+        client_request_id: entropy.guid(),
+    }
+}

@@ -1,0 +1,8 @@
+//! The log, from outside: restarts, crashes, erasure, and auditors with their own tools.
+#![cfg(test)]
+
+mod auditor;
+mod erasure;
+mod journal;
+mod tampering;
+mod world;
