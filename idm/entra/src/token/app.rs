@@ -116,6 +116,7 @@ fn certificate_der(pem: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use jsonwebtoken::{DecodingKey, Validation};
+    use rcgen::PublicKeyData as _;
     use serde_json::Value;
     use subtwin_kernel::SeededEntropy;
 
@@ -145,8 +146,7 @@ mod tests {
         rules.validate_nbf = false;
         let read = jsonwebtoken::decode::<Value>(
             assertion.expose(),
-            // The SubjectPublicKeyInfo wraps the PKCS#1 key in 24 bytes for RSA 2048.
-            &DecodingKey::from_rsa_der(&pair.subject_public_key_info()[24..]),
+            &DecodingKey::from_rsa_der(pair.der_bytes()),
             &rules,
         )
         .unwrap();
