@@ -295,7 +295,7 @@ mod tests {
 
     use super::*;
 
-    fn group(value: Value) -> Group {
+    fn group(value: &Value) -> Group {
         let mut whole = json!({"id": "00000000-0000-0000-0000-000000000001"});
         for (key, value) in value.as_object().unwrap() {
             whole[key] = value.clone();
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_groups_kind_follows_from_its_types_and_its_mail() {
-        let kind = |value| group(value).kind;
+        let kind = |value: Value| group(&value).kind;
         assert_eq!(kind(json!({"groupTypes": [], "mailEnabled": false})), GroupKind::Security);
         assert_eq!(
             kind(json!({"groupTypes": ["Unified"], "mailEnabled": true})),
@@ -317,7 +317,7 @@ mod tests {
         );
         assert_eq!(kind(json!({"membershipRule": "user.country -eq \"US\""})), GroupKind::Dynamic);
         assert_eq!(kind(json!({"groupTypes": [], "mailEnabled": true})), GroupKind::MailEnabled);
-        let plain = group(json!({"isAssignableToRole": null, "onPremisesSyncEnabled": null}));
+        let plain = group(&json!({"isAssignableToRole": null, "onPremisesSyncEnabled": null}));
         assert!(!plain.role_assignable && !plain.synced);
     }
 

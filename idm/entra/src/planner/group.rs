@@ -32,7 +32,8 @@ impl Entra {
         let facts = self.group_facts(person, group, requester).await?;
         let (target, name) = (&facts.target, &facts.group.display_name);
         if facts.is_member {
-            let already = format!("{} is already in {}.", named(target), described(&facts.group));
+            let already =
+                format!("{} is already in the {}.", named(target), described(&facts.group));
             return Err(Refusal::AlreadySo(already));
         }
         let mut consequences = vec![format!(
@@ -86,7 +87,7 @@ impl Entra {
         let facts = self.group_facts(person, group, requester).await?;
         let (target, name) = (&facts.target, &facts.group.display_name);
         if !facts.is_member {
-            let already = format!("{} is not in {}.", named(target), described(&facts.group));
+            let already = format!("{} is not in the {}.", named(target), described(&facts.group));
             return Err(Refusal::AlreadySo(already));
         }
         let mut consequences =
