@@ -9,6 +9,7 @@ mod directory;
 mod entra;
 mod graph;
 mod hands;
+mod needs;
 mod planner;
 mod products;
 mod session;
@@ -22,6 +23,7 @@ pub use entra::{Entra, Helpdesk, Twin};
 pub use graph::{
     Answer, Graph, GraphError, Read, Refused, literal, search_phrase, segment, user_path,
 };
+pub use needs::{Needs, needs, scopes};
 pub use planner::PersonCard;
 pub use products::{Product, product};
 pub use session::{TokenStore, TokenStoreError, Tokens};

@@ -8,11 +8,12 @@ mod standing;
 
 use async_trait::async_trait;
 use subtwin_confirm::{Planner, Refusal};
-use subtwin_kernel::{Action, Person, Plan, PrincipalKind, Tool, UserId};
+use subtwin_kernel::{Action, Person, Plan, Tool, UserId};
 use uuid::Uuid;
 
 use crate::entra::Entra;
 use crate::graph::{GraphError, Read, Refused};
+use crate::needs::needs;
 use crate::wire::{Object, User};
 
 pub use card::PersonCard;
@@ -23,7 +24,9 @@ impl Planner for Entra {
         if self.is_twin(requester) {
             return Err(standing::refused());
         }
-        self.can_run(action.tool())?;
+        if let Some(why) = needs(action.tool()).keeps_out(self.0.twin.kind) {
+            return Err(impossible("agent-account", why));
+        }
         if self.is_twin(action.person()) && action.tool() != Tool::UserFind {
             return Err(impossible(
                 "target-is-twin",
@@ -49,27 +52,6 @@ impl Planner for Entra {
 }
 
 impl Entra {
-    /// Whether this kind of principal can run a tool at all. An Agent User cannot hold the
-    /// permissions and roles for the others (Graph page "Microsoft Entra Agent ID APIs overview").
-    fn can_run(&self, tool: Tool) -> Result<(), Refusal> {
-        let agent = match self.0.twin.kind {
-            PrincipalKind::AgentUser => true,
-            PrincipalKind::MemberUser | PrincipalKind::DelegatedHuman => false,
-        };
-        let why = match tool {
-            Tool::GroupMemberAdd | Tool::GroupMemberRemove => {
-                "Entra does not let an agent account change group membership. A twin with an \
-                 ordinary user account can; please ask an administrator."
-            }
-            Tool::SessionRevoke => {
-                "Entra does not let an agent account hold the role that signs people out. A twin \
-                 with an ordinary user account can; please ask an administrator."
-            }
-            Tool::UserFind | Tool::LicenseAssign | Tool::LicenseRemove => return Ok(()),
-        };
-        if agent { Err(impossible("agent-account", why)) } else { Ok(()) }
-    }
-
     /// The person an action is about, with their licences.
     async fn target(&self, person: UserId) -> Result<User, Refusal> {
         let read =

@@ -1,6 +1,8 @@
 use serde_json::Value;
-use subtwin_kernel::{Method, Step};
+use subtwin_kernel::{Method, Step, Tool};
 use uuid::Uuid;
+
+use crate::needs::needs;
 
 /// The five requests the tools can make. Whatever a plan says, nothing else is sent: above all no
 /// DELETE of a member without `/$ref`, which would delete the person.
@@ -45,19 +47,17 @@ impl Form {
     }
 
     /// The least permission and role it needs.
-    pub(super) const fn requirement(self) -> &'static str {
-        match self {
-            Self::LicenceAdd | Self::LicenceRemove => {
-                "the permission LicenseAssignment.ReadWrite.All and the role License Administrator"
-            }
-            Self::MemberAdd | Self::MemberRemove => {
-                "the permission GroupMember.ReadWrite.All and the role Groups Administrator (or to \
-                 own the group)"
-            }
-            Self::Revoke => {
-                "the permission User.RevokeSessions.All and the role Helpdesk Administrator"
-            }
-        }
+    pub(super) fn requirement(self) -> String {
+        let tool = match self {
+            Self::LicenceAdd => Tool::LicenseAssign,
+            Self::LicenceRemove => Tool::LicenseRemove,
+            Self::MemberAdd => Tool::GroupMemberAdd,
+            Self::MemberRemove => Tool::GroupMemberRemove,
+            Self::Revoke => Tool::SessionRevoke,
+        };
+        let needs = needs(tool);
+        let role = needs.roles.first().copied().unwrap_or_default();
+        format!("the permission {} and the role {role}", needs.permission)
     }
 }
 
