@@ -1,0 +1,133 @@
+use futures_util::future::try_join5;
+use serde::Deserialize;
+use subtwin_confirm::Refusal;
+use subtwin_kernel::{Person, SkuId, UserId, Words};
+
+use super::standing::refused;
+use super::{named, unavailable};
+use crate::entra::Entra;
+use crate::graph::Read;
+use crate::products::product_name;
+use crate::wire::{Found, Object};
+
+/// What the twin tells a colleague about a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonCard {
+    /// The person.
+    pub person: Person,
+    /// Their manager.
+    pub manager: Option<Person>,
+    /// The products they have, by name, sorted.
+    pub licences: Vec<String>,
+    /// The groups they are in, by name, sorted.
+    pub groups: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LicenceDetail {
+    sku_id: SkuId,
+    sku_part_number: Option<String>,
+}
+
+impl Entra {
+    /// Looks a person up for a colleague. Changes nothing, so it needs no yes.
+    ///
+    /// # Errors
+    /// When the requester may not ask, the person is gone, or the directory does not answer.
+    pub async fn card(&self, person: UserId, requester: UserId) -> Result<PersonCard, Refusal> {
+        if self.is_twin(requester) {
+            return Err(refused());
+        }
+        let doing = "looking the person up";
+        let details =
+            Read::at(format!("/v1.0/users/{person}/licenseDetails")).option("$top", "100");
+        let manager =
+            async { self.manager_of(person).await.map_err(|cause| unavailable(doing, cause)) };
+        let licences = async {
+            let found = self.graph().find::<Found<LicenceDetail>>(&details).await;
+            found.map_err(|cause| unavailable(doing, cause))
+        };
+        let groups = async {
+            match self.memberships(person).await {
+                Ok(groups) => Ok(groups),
+                Err(cause) if cause.is_not_found() => Ok(Vec::new()),
+                Err(cause) => Err(unavailable(doing, cause)),
+            }
+        };
+        let (standing, user, manager, licences, groups) =
+            try_join5(self.standing(requester), self.target(person), manager, licences, groups)
+                .await?;
+        standing.colleague()?;
+        let licences = licences.map(|found| found.value).unwrap_or_default();
+        Ok(PersonCard {
+            person: user.person(),
+            manager,
+            licences: sorted(
+                licences
+                    .iter()
+                    .map(|detail| product_name(detail.sku_id, detail.sku_part_number.as_deref())),
+            ),
+            groups: sorted(
+                groups.into_iter().filter(Object::is_group).filter_map(|group| group.display_name),
+            ),
+        })
+    }
+}
+
+impl PersonCard {
+    /// The card as the twin says it.
+    #[must_use]
+    pub fn words(&self) -> Words {
+        let person = &self.person;
+        let mut words = Words::strong(named(person));
+        let facts = [
+            ("Title", person.job_title.clone()),
+            ("Department", person.department.clone()),
+            ("Mail", person.mail.clone()),
+            ("Manager", self.manager.as_ref().map(named)),
+        ];
+        for (label, value) in facts {
+            if let Some(value) = value {
+                words = words.fact(label, value);
+            }
+        }
+        words
+            .fact("Account", self.account())
+            .fact("Licences", short(&self.licences))
+            .fact("Groups", short(&self.groups))
+    }
+
+    fn account(&self) -> String {
+        let person = &self.person;
+        let mut facts = vec![if person.enabled { "can sign in" } else { "disabled" }];
+        if person.guest {
+            facts.push("guest");
+        }
+        if person.synced {
+            facts.push("managed on premises");
+        }
+        if person.usage_location.is_none() {
+            facts.push("no usage location");
+        }
+        facts.join(", ")
+    }
+}
+
+fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<String> = names.collect();
+    names.sort_by_key(|name| name.to_lowercase());
+    names.dedup();
+    names
+}
+
+/// A list short enough for a chat.
+fn short(names: &[String]) -> String {
+    const MOST: usize = 12;
+    let shown: Vec<&str> = names.iter().take(MOST).map(String::as_str).collect();
+    match names.len().saturating_sub(MOST) {
+        _ if names.is_empty() => "none".to_owned(),
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

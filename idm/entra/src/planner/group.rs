@@ -1,0 +1,263 @@
+use futures_util::future::try_join5;
+use serde_json::json;
+use subtwin_confirm::Refusal;
+use subtwin_kernel::{
+    Action, Group, GroupId, GroupKind, Method, Person, Plan, Step, Summary, UserId,
+};
+
+use super::{account_notes, contains, impossible, listed, named, target_line, unavailable};
+use crate::entra::Entra;
+use crate::graph::Read;
+use crate::products::product_name;
+use crate::wire::{Found, Object, WireGroup};
+
+/// What both directions depend on.
+struct Facts {
+    target: Person,
+    wire: WireGroup,
+    group: Group,
+    owners: Vec<Object>,
+    /// How many direct members it has, where Graph counts them.
+    members: Option<u64>,
+    is_member: bool,
+}
+
+impl Entra {
+    pub(super) async fn plan_add(
+        &self,
+        person: UserId,
+        group: GroupId,
+        requester: UserId,
+    ) -> Result<Plan, Refusal> {
+        let facts = self.group_facts(person, group, requester).await?;
+        let (target, name) = (&facts.target, &facts.group.display_name);
+        if facts.is_member {
+            let already =
+                format!("{} is already in the {}.", named(target), described(&facts.group));
+            return Err(Refusal::AlreadySo(already));
+        }
+        let mut consequences = vec![format!(
+            "{} gets access to everything {name} gives access to.",
+            target.display_name
+        )];
+        if facts.wire.is_team() {
+            consequences.push(
+                "A team stands behind the group: its channels and files open, too.".to_owned(),
+            );
+        } else if facts.group.kind == GroupKind::Microsoft365 {
+            consequences.push("The group's mailbox, site and files open, too.".to_owned());
+        }
+        let licences = facts.licences();
+        if !licences.is_empty() {
+            consequences.push(format!(
+                "Its members get {} through it, which uses a paid seat each.",
+                listed(&licences)
+            ));
+        }
+        consequences.extend(account_notes(target));
+        let link = format!("{}/v1.0/directoryObjects/{person}", self.graph().address());
+        Ok(Plan {
+            action: Action::GroupMemberAdd { person, group },
+            steps: vec![Step {
+                method: Method::Post,
+                path: format!("/v1.0/groups/{group}/members/$ref"),
+                body: Some(json!({"@odata.id": link})),
+            }],
+            summary: Summary {
+                headline: format!("Add {} to the {}.", named(target), described(&facts.group)),
+                target: target_line(target),
+                object: Some(described(&facts.group)),
+                before: format!("Not a member. {}", facts.counted(|members| members)),
+                after: format!("A member. {}", facts.counted(|members| members.saturating_add(1))),
+                consequences,
+                undo: "Membership can be taken away again; what was read or copied meanwhile \
+                       cannot."
+                    .to_owned(),
+                appears_as: self.appears_as(),
+            },
+        })
+    }
+
+    pub(super) async fn plan_take_out(
+        &self,
+        person: UserId,
+        group: GroupId,
+        requester: UserId,
+    ) -> Result<Plan, Refusal> {
+        let facts = self.group_facts(person, group, requester).await?;
+        let (target, name) = (&facts.target, &facts.group.display_name);
+        if !facts.is_member {
+            let already = format!("{} is not in the {}.", named(target), described(&facts.group));
+            return Err(Refusal::AlreadySo(already));
+        }
+        let mut consequences =
+            vec![format!("{} loses the access that {name} gives.", target.display_name)];
+        if facts.wire.is_team() {
+            consequences.push(
+                "A team stands behind the group: its channels and files close, too.".to_owned(),
+            );
+        }
+        let licences = facts.licences();
+        if !licences.is_empty() {
+            consequences.push(format!(
+                "{} came through the group and goes with it unless it comes from elsewhere, too; \
+                 its data then enters its retention period.",
+                listed(&licences)
+            ));
+        }
+        if contains(&facts.owners, person.guid()) {
+            consequences.push(format!("{} stays an owner of the group.", target.display_name));
+        }
+        consequences.extend(account_notes(target));
+        Ok(Plan {
+            action: Action::GroupMemberRemove { person, group },
+            steps: vec![Step {
+                method: Method::Delete,
+                // Without `/$ref` the same request would delete the person.
+                path: format!("/v1.0/groups/{group}/members/{person}/$ref"),
+                body: None,
+            }],
+            summary: Summary {
+                headline: format!("Remove {} from the {}.", named(target), described(&facts.group)),
+                target: target_line(target),
+                object: Some(described(&facts.group)),
+                before: format!("A member. {}", facts.counted(|members| members)),
+                after: format!(
+                    "Not a member. {}",
+                    facts.counted(|members| members.saturating_sub(1))
+                ),
+                consequences,
+                undo: "The person can be added again.".to_owned(),
+                appears_as: self.appears_as(),
+            },
+        })
+    }
+
+    async fn group_facts(
+        &self,
+        person: UserId,
+        group: GroupId,
+        requester: UserId,
+    ) -> Result<Facts, Refusal> {
+        let doing = "looking at the group";
+        let found =
+            async { self.wire_group(group).await.map_err(|cause| unavailable(doing, cause)) };
+        let people = async {
+            let owners = Read::at(format!("/v1.0/groups/{group}/owners"))
+                .option("$select", "id,displayName")
+                .option("$top", "100");
+            let count = Read::at(format!("/v1.0/groups/{group}/members"))
+                .option("$select", "id")
+                .option("$count", "true")
+                .option("$top", "1")
+                .eventual();
+            let (owners, counted) = futures_util::future::try_join(
+                self.graph().find::<Found<Object>>(&owners),
+                self.graph().find::<Found<Object>>(&count),
+            )
+            .await
+            .map_err(|cause| unavailable(doing, cause))?;
+            let owners = owners.map(|found| found.value).unwrap_or_default();
+            Ok((owners, counted.and_then(|found| found.count)))
+        };
+        let groups = async {
+            match self.memberships(person).await {
+                Ok(groups) => Ok(groups),
+                // The person is gone; the read of the person says so in better words.
+                Err(cause) if cause.is_not_found() => Ok(Vec::new()),
+                Err(cause) => Err(unavailable("looking at the person's groups", cause)),
+            }
+        };
+        let (standing, user, found, (owners, members), groups) =
+            try_join5(self.standing(requester), self.target(person), found, people, groups).await?;
+        standing.helpdesk_or(contains(&owners, requester.guid()))?;
+        let wire = found.ok_or_else(|| {
+            impossible("no-such-group", "That group is not in the directory any more.")
+        })?;
+        let group = wire.group();
+        changeable(&group)?;
+        let is_member = contains(&groups, group.id.guid());
+        Ok(Facts { target: user.person(), wire, group, owners, members, is_member })
+    }
+}
+
+impl Facts {
+    fn licences(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.wire.licences().into_iter().map(|sku| product_name(sku, None)).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The size of the group, and who looks after it.
+    fn counted(&self, change: impl Fn(u64) -> u64) -> String {
+        let mut owners: Vec<String> =
+            self.owners.iter().filter_map(|owner| owner.display_name.clone()).collect();
+        owners.sort();
+        owners.truncate(5);
+        let owned = if owners.is_empty() {
+            "no owner".to_owned()
+        } else {
+            format!("owned by {}", listed(&owners))
+        };
+        match self.members.map(change) {
+            Some(1) => format!("The group has 1 member, {owned}."),
+            Some(members) => format!("The group has {members} members, {owned}."),
+            None => format!("The group has {owned}.").replace("has owned", "is owned"),
+        }
+    }
+}
+
+/// Groups that cannot be changed here, each with what would help. Graph would answer all of these
+/// with the same words.
+fn changeable(group: &Group) -> Result<(), Refusal> {
+    let name = &group.display_name;
+    if group.kind == GroupKind::Dynamic {
+        return Err(impossible(
+            "dynamic-group",
+            format!(
+                "Membership of {name} follows a rule, so nobody can be added or removed by hand. \
+                 Change what the rule looks at, or the rule."
+            ),
+        ));
+    }
+    if group.synced {
+        return Err(impossible(
+            "synced-group",
+            format!(
+                "{name} comes from the on-premises directory and must be changed there; the change \
+                 arrives with the next sync."
+            ),
+        ));
+    }
+    if group.role_assignable {
+        return Err(impossible(
+            "role-assignable-group",
+            format!(
+                "{name} can carry administrator roles. Only a Privileged Role Administrator may \
+                 change who is in it."
+            ),
+        ));
+    }
+    match group.kind {
+        GroupKind::MailEnabled => Err(impossible(
+            "mail-enabled-group",
+            format!(
+                "{name} is a distribution list or mail-enabled security group. It is changed in \
+                 the Exchange admin center, not here."
+            ),
+        )),
+        GroupKind::Security | GroupKind::Microsoft365 | GroupKind::Dynamic => Ok(()),
+    }
+}
+
+fn described(group: &Group) -> String {
+    let kind = match group.kind {
+        GroupKind::Security => "security group",
+        GroupKind::Microsoft365 => "Microsoft 365 group",
+        GroupKind::Dynamic => "dynamic group",
+        GroupKind::MailEnabled => "mail-enabled group",
+    };
+    format!("{kind} {}", group.display_name)
+}

@@ -1,0 +1,315 @@
+use futures_util::future::{join_all, try_join3};
+use serde_json::json;
+use subtwin_confirm::Refusal;
+use subtwin_kernel::{Action, GroupId, Licence, Method, Plan, SkuId, Step, Summary, UserId};
+use uuid::Uuid;
+
+use super::{account_notes, impossible, listed, named, target_line, unavailable};
+use crate::entra::Entra;
+use crate::products::product_name;
+use crate::wire::{LicenceState, ServicePlan, Sku, User};
+
+impl Entra {
+    pub(super) async fn plan_assign(
+        &self,
+        person: UserId,
+        sku: SkuId,
+        requester: UserId,
+    ) -> Result<Plan, Refusal> {
+        let (standing, user, skus) = self.facts(person, requester).await?;
+        standing.helpdesk()?;
+        let target = user.person();
+        let held = user.licences();
+        let owned = owned(&skus, sku)?;
+        let licence = owned.licence();
+        let product = &licence.product;
+
+        let ways: Vec<&LicenceState> =
+            held.iter().filter(|state| state.sku_id == sku && state.works()).collect();
+        if let Some(way) = ways.first() {
+            let through = match way.assigned_by_group {
+                Some(group) => format!(" through the group {}", self.group_name(group).await),
+                None => String::new(),
+            };
+            let already = format!("{} already has {product}{through}.", named(&target));
+            return Err(Refusal::AlreadySo(already));
+        }
+        if target.usage_location.is_none() {
+            return Err(impossible("no-usage-location", no_usage_location(&target.display_name)));
+        }
+        can_be_given(owned)?;
+        if licence.free == 0 {
+            return Err(impossible(
+                "no-seats",
+                format!(
+                    "No {product} licence is free: all {} are in use. Free one or buy another, \
+                     then ask me again.",
+                    licence.total
+                ),
+            ));
+        }
+
+        // A second assignment replaces the switched-off services, so the old choice goes along.
+        let off = user.direct(sku).and_then(|state| state.disabled_plans).unwrap_or_default();
+        let mut consequences = vec!["Uses one paid seat.".to_owned()];
+        if !off.is_empty() {
+            consequences.push(format!(
+                "The services that were switched off for {} stay switched off ({}).",
+                target.display_name,
+                off.len()
+            ));
+        }
+        if is(owned, "Warning") {
+            consequences.push(
+                "The subscription has lapsed and is in its grace period; the licence ends with it."
+                    .to_owned(),
+            );
+        }
+        consequences.extend(account_notes(&target));
+        Ok(Plan {
+            action: Action::LicenseAssign { person, sku },
+            steps: vec![assign_step(person, Some((sku, &off)), None)],
+            summary: Summary {
+                headline: format!("Give {} a {product} licence.", named(&target)),
+                target: target_line(&target),
+                object: Some(format!("{product} licence")),
+                before: format!("{} {}", having(&held, &skus), seats(&licence, licence.free)),
+                after: format!(
+                    "Has {product}. {}",
+                    seats(&licence, licence.free.saturating_sub(1))
+                ),
+                consequences,
+                undo: "The licence can be taken away again; what was stored with it by then \
+                       enters its retention period."
+                    .to_owned(),
+                appears_as: self.appears_as(),
+            },
+        })
+    }
+
+    pub(super) async fn plan_remove(
+        &self,
+        person: UserId,
+        sku: SkuId,
+        requester: UserId,
+    ) -> Result<Plan, Refusal> {
+        let (standing, user, skus) = self.facts(person, requester).await?;
+        standing.helpdesk()?;
+        let target = user.person();
+        let held = user.licences();
+        let owned = skus.iter().find(|owned| owned.sku_id == sku);
+        let product = owned.map_or_else(|| product_name(sku, None), Sku::product);
+
+        let groups: Vec<GroupId> = held
+            .iter()
+            .filter(|state| state.sku_id == sku)
+            .filter_map(|state| state.assigned_by_group)
+            .collect();
+        if user.direct(sku).is_none() {
+            if groups.is_empty() {
+                let already = format!("{} does not have {product}.", named(&target));
+                return Err(Refusal::AlreadySo(already));
+            }
+            return Err(impossible(
+                "licence-from-group",
+                format!(
+                    "{} has {product} through the group {}. To take it away, ask me to remove them \
+                     from that group instead.",
+                    named(&target),
+                    self.group_names(&groups).await
+                ),
+            ));
+        }
+
+        let mut consequences = Vec::new();
+        if groups.is_empty() {
+            let lost = lost_services(&held, sku, &skus);
+            if lost.is_empty() {
+                consequences.push("Access to what the product contains ends.".to_owned());
+            } else {
+                consequences.push(format!(
+                    "These stop for {}: {}.",
+                    target.display_name,
+                    listed(&lost)
+                ));
+            }
+            consequences.push(
+                "Data kept by these services enters its retention period and is deleted after it."
+                    .to_owned(),
+            );
+        } else {
+            consequences.push(format!(
+                "{} keeps {product} through the group {}; only the direct assignment goes.",
+                target.display_name,
+                self.group_names(&groups).await
+            ));
+        }
+        consequences.extend(account_notes(&target));
+        let licence = owned.map(Sku::licence);
+        let seats = |more: u32| match &licence {
+            Some(licence) => format!(" {}", seats(licence, licence.free.saturating_add(more))),
+            None => String::new(),
+        };
+        let freed = u32::from(groups.is_empty());
+        let after = if groups.is_empty() { "No longer has" } else { "Has only through a group" };
+        Ok(Plan {
+            action: Action::LicenseRemove { person, sku },
+            steps: vec![assign_step(person, None, Some(sku))],
+            summary: Summary {
+                headline: format!("Take the {product} licence away from {}.", named(&target)),
+                target: target_line(&target),
+                object: Some(format!("{product} licence")),
+                before: format!("{}{}", having(&held, &skus), seats(0)),
+                after: format!("{after} {product}.{}", seats(freed)),
+                consequences,
+                undo: "The licence can be given again while a seat is free; data comes back only \
+                       within its retention period."
+                    .to_owned(),
+                appears_as: self.appears_as(),
+            },
+        })
+    }
+
+    async fn facts(
+        &self,
+        person: UserId,
+        requester: UserId,
+    ) -> Result<(super::standing::Standing, User, Vec<Sku>), Refusal> {
+        let skus = async {
+            self.skus().await.map_err(|cause| unavailable("reading the tenant's licences", cause))
+        };
+        try_join3(self.standing(requester), self.target(person), skus).await
+    }
+
+    async fn group_names(&self, groups: &[GroupId]) -> String {
+        let mut names = join_all(groups.iter().take(5).map(|group| self.group_name(*group))).await;
+        names.sort();
+        listed(&names)
+    }
+
+    /// For a sentence only, so an unreadable group is shown by its id.
+    async fn group_name(&self, group: GroupId) -> String {
+        match self.wire_group(group).await {
+            Ok(Some(found)) => found.group().display_name,
+            Ok(None) | Err(_) => group.to_string(),
+        }
+    }
+}
+
+fn owned(skus: &[Sku], sku: SkuId) -> Result<&Sku, Refusal> {
+    skus.iter().find(|owned| owned.sku_id == sku).ok_or_else(|| {
+        impossible(
+            "product-not-owned",
+            format!("This tenant does not own {}.", product_name(sku, None)),
+        )
+    })
+}
+
+fn can_be_given(sku: &Sku) -> Result<(), Refusal> {
+    let product = sku.product();
+    if !sku.is_for_people() {
+        let reason = format!("{product} belongs to the tenant as a whole and is given to nobody.");
+        return Err(impossible("product-not-for-people", reason));
+    }
+    let status = sku.capability_status.as_deref().unwrap_or("Enabled");
+    if is(sku, "Enabled") || is(sku, "Warning") {
+        return Ok(());
+    }
+    Err(impossible(
+        "subscription-suspended",
+        format!(
+            "The subscription for {product} is {}, so none of it can be given. Somebody who looks \
+             after billing must renew it first.",
+            status.to_lowercase()
+        ),
+    ))
+}
+
+fn is(sku: &Sku, status: &str) -> bool {
+    sku.capability_status.as_deref().unwrap_or("Enabled").eq_ignore_ascii_case(status)
+}
+
+fn no_usage_location(name: &str) -> String {
+    format!(
+        "{name} has no usage location, and without one no licence can be given. An administrator \
+         must set it (Entra admin center: the user, Properties, Usage location); then ask me again."
+    )
+}
+
+fn seats(licence: &Licence, free: u32) -> String {
+    format!("{free} of {} seats free.", licence.total)
+}
+
+/// "Has Office 365 E1 and Visio Plan 2."
+fn having(held: &[LicenceState], skus: &[Sku]) -> String {
+    let mut names: Vec<String> = held
+        .iter()
+        .filter(|state| state.works())
+        .map(|state| match skus.iter().find(|owned| owned.sku_id == state.sku_id) {
+            Some(owned) => owned.product(),
+            None => product_name(state.sku_id, None),
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    if names.is_empty() { "Has no licence.".to_owned() } else { format!("Has {}.", listed(&names)) }
+}
+
+/// The services a person notices, which no other of their licences still gives.
+fn lost_services(held: &[LicenceState], sku: SkuId, skus: &[Sku]) -> Vec<String> {
+    let given = |state: &LicenceState| -> Vec<&'static str> {
+        let off = state.disabled_plans.as_deref().unwrap_or_default();
+        skus.iter()
+            .filter(|owned| owned.sku_id == state.sku_id)
+            .flat_map(Sku::plans)
+            .filter(|plan| !off.contains(&plan.service_plan_id))
+            .filter_map(service)
+            .collect()
+    };
+    let of = |wanted: bool| {
+        held.iter().filter(move |state| state.works() && (state.sku_id == sku) == wanted)
+    };
+    let kept: Vec<&str> = of(false).flat_map(given).collect();
+    let mut lost: Vec<String> = of(true)
+        .flat_map(given)
+        .filter(|service| !kept.contains(service))
+        .map(str::to_owned)
+        .collect();
+    lost.sort();
+    lost.dedup();
+    lost
+}
+
+/// What people call the services they would miss. Not every plan has a name worth saying.
+fn service(plan: &ServicePlan) -> Option<&'static str> {
+    if plan.service_plan_id == TEAMS {
+        return Some("Teams");
+    }
+    Some(match plan.service_plan_name.as_deref()? {
+        "EXCHANGE_S_ENTERPRISE" | "EXCHANGE_S_STANDARD" | "EXCHANGE_S_DESKLESS" => {
+            "mail and calendar"
+        }
+        "SHAREPOINTENTERPRISE" | "SHAREPOINTSTANDARD" | "SHAREPOINTDESKLESS" => {
+            "OneDrive and SharePoint"
+        }
+        "OFFICESUBSCRIPTION" | "OFFICE_BUSINESS" => "the Office desktop apps",
+        "INTUNE_A" => "device management",
+        "M365_COPILOT_APPS" => "Copilot in the Office apps",
+        _ => return None,
+    })
+}
+
+/// The one form in which a licence is changed: both lists, of which one has one entry.
+fn assign_step(person: UserId, add: Option<(SkuId, &[Uuid])>, remove: Option<SkuId>) -> Step {
+    let add: Vec<_> =
+        add.iter().map(|(sku, off)| json!({"skuId": sku, "disabledPlans": off})).collect();
+    let remove: Vec<_> = remove.into_iter().collect();
+    Step {
+        method: Method::Post,
+        path: format!("/v1.0/users/{person}/assignLicense"),
+        body: Some(json!({"addLicenses": add, "removeLicenses": remove})),
+    }
+}
+
+/// Service plan `TEAMS1`: what "has Teams" means, whatever the product is called.
+const TEAMS: Uuid = Uuid::from_u128(0x57ff_2da0_773e_42df_b2af_ffb7_a231_7929);

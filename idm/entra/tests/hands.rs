@@ -1,0 +1,258 @@
+use serde_json::{Value, json};
+use subtwin_act::{Hands as _, Observed, SendError};
+use subtwin_kernel::{Action, Method, Step};
+use uuid::Uuid;
+
+use crate::support::{
+    E3, GROUP, NOW, Reply, SARAH, TOKEN, World, no_content, not_found, ok, refuse,
+};
+
+const ID: Uuid = Uuid::from_u128(0x1234);
+
+fn assign(world: &World) -> (String, Step) {
+    let _ = world;
+    let path = format!("/v1.0/users/{SARAH}/assignLicense");
+    let body = json!({"addLicenses": [{"skuId": E3, "disabledPlans": []}], "removeLicenses": []});
+    (format!("POST {path}"), Step { method: Method::Post, path, body: Some(body) })
+}
+
+fn take_away(_: &World) -> (String, Step) {
+    let path = format!("/v1.0/users/{SARAH}/assignLicense");
+    let body = json!({"addLicenses": [], "removeLicenses": [E3]});
+    (format!("POST {path}"), Step { method: Method::Post, path, body: Some(body) })
+}
+
+fn add(world: &World) -> (String, Step) {
+    let path = format!("/v1.0/groups/{GROUP}/members/$ref");
+    let link = format!("{}/v1.0/directoryObjects/{SARAH}", world.server.address);
+    let body = Some(json!({"@odata.id": link}));
+    (format!("POST {path}"), Step { method: Method::Post, path, body })
+}
+
+fn remove(_: &World) -> (String, Step) {
+    let path = format!("/v1.0/groups/{GROUP}/members/{SARAH}/$ref");
+    (format!("DELETE {path}"), Step { method: Method::Delete, path, body: None })
+}
+
+fn revoke(_: &World) -> (String, Step) {
+    let path = format!("/v1.0/users/{SARAH}/revokeSignInSessions");
+    (format!("POST {path}"), Step { method: Method::Post, path, body: None })
+}
+
+#[tokio::test]
+async fn a_step_is_sent_as_it_stands_under_the_given_id() {
+    let world = World::new().await;
+    let (request, step) = add(&world);
+    world.server.on(&request, no_content());
+    let sent = world.entra().send(&step, ID).await.unwrap();
+    assert_eq!(sent.request_id.as_deref(), Some("graph-1"));
+    let seen = world.server.seen("POST", &step.path);
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].header("client-request-id"), ID.to_string());
+    assert_eq!(serde_json::from_str::<Value>(&seen[0].body).unwrap(), step.body.unwrap());
+
+    let (request, step) = remove(&world);
+    world.server.on(&request, no_content());
+    world.entra().send(&step, ID).await.unwrap();
+    let (request, step) = revoke(&world);
+    world.server.on(&request, ok(json!({"value": true})));
+    world.entra().send(&step, ID).await.unwrap();
+    let (request, step) = assign(&world);
+    world.server.on(&request, ok(json!({"id": SARAH})));
+    world.entra().send(&step, ID).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_answer_means_what_the_catalog_says() {
+    type Make = fn(&World) -> (String, Step);
+    let gone = "Resource 'x' does not exist or one of its queried reference-property objects are \
+                not present.";
+    let bad = |message: &str| refuse(400, "Request_BadRequest", message);
+    let denied = || {
+        let message = "Insufficient privileges to complete the operation.";
+        refuse(403, "Authorization_RequestDenied", message)
+    };
+    let cases: Vec<(Make, Reply, &str)> = vec![
+        (
+            add,
+            bad("One or more added object references already exist for the following modified \
+                 properties: 'members'."),
+            "already",
+        ),
+        (remove, refuse(404, "Request_ResourceNotFound", gone), "already"),
+        (
+            remove,
+            bad("One or more removed object references do not exist for the following modified \
+                 properties: 'members'."),
+            "already",
+        ),
+        (take_away, bad("User does not have a corresponding license."), "already"),
+        (add, refuse(404, "Request_ResourceNotFound", gone), "refused: does not know"),
+        (remove, bad("Something else."), "refused: Something else."),
+        (
+            assign,
+            bad("License assignment cannot be done for user with invalid usage location."),
+            "refused: usage location",
+        ),
+        (
+            assign,
+            bad("Subscription with SKU x does not have any available licenses."),
+            "refused: No seat",
+        ),
+        (
+            take_away,
+            bad("User license is inherited from a group membership and it cannot be removed \
+                 directly from the user."),
+            "refused: from a group",
+        ),
+        (
+            add,
+            bad("Unable to update the specified properties for on-premises mastered Directory \
+                 Sync objects or objects currently undergoing migration."),
+            "refused: on-premises",
+        ),
+        (add, denied(), "refused: GroupMember.ReadWrite.All"),
+        (assign, denied(), "refused: License Administrator"),
+        (revoke, denied(), "refused: Helpdesk Administrator"),
+        (revoke, Reply::Json(429, Vec::new(), Value::Null), "busy: None"),
+        (
+            revoke,
+            Reply::Json(429, vec![("retry-after", "2.5".to_owned())], Value::Null),
+            "busy: Some(2.5s)",
+        ),
+        (
+            revoke,
+            Reply::Json(503, vec![("retry-after", "4".to_owned())], Value::Null),
+            "busy: Some(4s)",
+        ),
+        (revoke, Reply::Json(503, Vec::new(), Value::Null), "unknown"),
+        (revoke, Reply::Json(500, Vec::new(), Value::Null), "unknown"),
+        (revoke, Reply::HangUp, "unknown"),
+    ];
+    for (make, reply, expected) in cases {
+        let world = World::new().await;
+        let (request, step) = make(&world);
+        world.server.on(&request, reply.clone());
+        let got = match world.entra().send(&step, ID).await.unwrap_err() {
+            SendError::AlreadySo => "already".to_owned(),
+            SendError::Refused { reason, .. } => format!("refused: {reason}"),
+            SendError::Busy { after } => format!("busy: {after:?}"),
+            SendError::Unknown { .. } => "unknown".to_owned(),
+            other => format!("{other:?}"),
+        };
+        let (kind, part) = expected.split_once(": ").unwrap_or((expected, ""));
+        assert!(got.starts_with(kind) && got.contains(part), "{request} {reply:?}: {got}");
+        let method = request.split(' ').next().unwrap();
+        assert_eq!(world.server.seen(method, &step.path).len(), 1, "{request}: sent once");
+    }
+}
+
+#[tokio::test]
+async fn a_write_whose_token_was_not_accepted_is_sent_once_more() {
+    let world = World::new().await;
+    let (request, step) = add(&world);
+    world.server.on(&request, refuse(401, "InvalidAuthenticationToken", "Expired."));
+    world.server.on(&request, no_content());
+    world.entra().send(&step, ID).await.unwrap();
+    let seen = world.server.seen("POST", &step.path);
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[1].header("client-request-id"), ID.to_string());
+    assert_eq!(seen[1].header("authorization"), "Bearer token-2");
+}
+
+#[tokio::test]
+async fn without_a_token_nothing_is_sent_and_the_reason_is_told() {
+    let world = World::new().await;
+    let (_, step) = add(&world);
+    let body = json!({"error": "invalid_grant", "error_codes": [50173]});
+    world.server.on(&format!("POST {TOKEN}"), Reply::Json(400, Vec::new(), body));
+    let error = world.entra().send(&step, ID).await.unwrap_err();
+    let SendError::Refused { code, reason } = error else { panic!("{error}") };
+    assert_eq!(code, "no-token");
+    assert!(reason.contains("nothing happened") && reason.contains("AADSTS50173"), "{reason}");
+    assert!(world.server.seen("POST", &step.path).is_empty());
+}
+
+#[tokio::test]
+async fn a_request_that_no_tool_makes_never_leaves() {
+    let world = World::new().await;
+    let path = format!("/v1.0/groups/{GROUP}/members/{SARAH}");
+    let step = Step { method: Method::Delete, path, body: None };
+    let error = world.entra().send(&step, ID).await.unwrap_err();
+    let SendError::Refused { code, .. } = error else { panic!("{error}") };
+    assert_eq!(code, "not-in-catalog");
+    assert_eq!(world.server.seen_in_all(), 0);
+}
+
+async fn look(world: &World, action: Action) -> Observed {
+    world.entra().look(&action, NOW.parse().unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_licence_is_in_place_when_it_is_given_directly_and_works() {
+    let (person, sku) = (SARAH.parse().unwrap(), E3.parse().unwrap());
+    let give = Action::LicenseAssign { person, sku };
+    let take = Action::LicenseRemove { person, sku };
+    let state =
+        |by: Value, state: &str| json!([{"skuId": E3, "assignedByGroup": by, "state": state}]);
+    for (states, given) in [
+        (state(Value::Null, "Active"), true),
+        (state(Value::Null, "ActiveWithError"), true),
+        (state(json!(GROUP), "Active"), false),
+        (json!([]), false),
+    ] {
+        let world = World::new().await;
+        let request = format!("GET /v1.0/users/{SARAH}");
+        let user = json!({"id": SARAH, "licenseAssignmentStates": states, "assignedLicenses": []});
+        world.server.on(&request, ok(user));
+        let expected = if given {
+            (Observed::InPlace, Observed::NotThere)
+        } else {
+            (Observed::NotThere, Observed::InPlace)
+        };
+        assert_eq!((look(&world, give.clone()).await, look(&world, take.clone()).await), expected);
+    }
+    let world = World::new().await;
+    let failed = json!({"id": SARAH, "licenseAssignmentStates": state(Value::Null, "Error")});
+    world.server.on(&format!("GET /v1.0/users/{SARAH}"), ok(failed));
+    assert_eq!(look(&world, give).await, Observed::NotThere);
+    assert_eq!(look(&world, take).await, Observed::NotThere, "it is still assigned");
+}
+
+#[tokio::test]
+async fn membership_counts_only_when_it_is_direct() {
+    let world = World::new().await;
+    let (person, group) = (SARAH.parse().unwrap(), GROUP.parse().unwrap());
+    let request = format!("GET /v1.0/users/{SARAH}/memberOf");
+    world.server.on(&request, ok(json!({"value": [{"id": E3, "displayName": "Other"}]})));
+    let add = Action::GroupMemberAdd { person, group };
+    let remove = Action::GroupMemberRemove { person, group };
+    assert_eq!(look(&world, add.clone()).await, Observed::NotThere);
+    assert_eq!(look(&world, remove.clone()).await, Observed::InPlace);
+    world.server.instead(&request, ok(json!({"value": [{"id": GROUP}]})));
+    assert_eq!(look(&world, add).await, Observed::InPlace);
+    assert_eq!(look(&world, remove).await, Observed::NotThere);
+}
+
+#[tokio::test]
+async fn a_sign_out_counts_only_if_it_is_not_older_than_the_call() {
+    let action = Action::SessionRevoke { person: SARAH.parse().unwrap() };
+    for (from, expected) in [
+        ("2026-09-01T09:59:58Z", Observed::NotThere),
+        ("2026-09-01T09:59:59Z", Observed::InPlace),
+        ("2026-09-01T10:00:03.1234567Z", Observed::InPlace),
+    ] {
+        let world = World::new().await;
+        let user = json!({"id": SARAH, "signInSessionsValidFromDateTime": from});
+        world.server.on(&format!("GET /v1.0/users/{SARAH}"), ok(user));
+        assert_eq!(look(&world, action.clone()).await, expected, "{from}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_that_fails_is_no_observation() {
+    let world = World::new().await;
+    world.server.on(&format!("GET /v1.0/users/{SARAH}"), not_found());
+    let action = Action::SessionRevoke { person: SARAH.parse().unwrap() };
+    assert!(world.entra().look(&action, NOW.parse().unwrap()).await.is_err());
+}

@@ -1,0 +1,573 @@
+use serde_json::{Value, json};
+use subtwin_confirm::{Planner as _, Refusal};
+use subtwin_kernel::{Action, Method, Plan, PrincipalKind};
+
+use crate::support::{
+    DOUG, E3, E5, GROUP, HELPDESK, SAM, SARAH, World, not_found, ok, refuse, user,
+};
+
+const PAT: &str = "99999999-0000-4000-8000-000000000009";
+
+/// A tenant in which every plan succeeds: Doug is helpdesk, Pat a colleague who owns the group.
+async fn tenant() -> World {
+    let world = World::new().await;
+    world
+        .server
+        .on(&format!("GET /v1.0/users/{DOUG}"), ok(user(DOUG, "Doug", json!({}))))
+        .on(&format!("GET /v1.0/users/{PAT}"), ok(user(PAT, "Pat", json!({}))))
+        .on(&format!("POST /v1.0/users/{PAT}/checkMemberGroups"), ok(json!({"value": []})))
+        .on(&format!("POST /v1.0/users/{SARAH}/checkMemberGroups"), ok(json!({"value": []})))
+        .on(&format!("GET /v1.0/users/{SARAH}/memberOf"), ok(json!({"value": []})))
+        .on(
+            &format!("GET /v1.0/groups/{GROUP}/owners"),
+            ok(json!({"value": [
+            {"@odata.type": "#microsoft.graph.user", "id": PAT, "displayName": "Pat"}]})),
+        )
+        .on(
+            &format!("GET /v1.0/groups/{GROUP}/members"),
+            ok(json!({
+            "@odata.count": 12, "value": [{"id": DOUG}]})),
+        );
+    sarah(&world, json!({}));
+    group(&world, json!({}));
+    skus(&world, json!({}));
+    no_roles(&world, json!([]), json!([]), json!([]));
+    world
+}
+
+fn sarah(world: &World, with: Value) {
+    let sarah = user(SARAH, "Sarah Miller", with);
+    world.server.instead(&format!("GET /v1.0/users/{SARAH}"), ok(sarah));
+}
+
+fn group(world: &World, with: Value) {
+    let mut group = json!({
+        "id": GROUP, "displayName": "Finance", "mail": "finance@contoso.com", "description": null,
+        "groupTypes": ["Unified"], "mailEnabled": true, "securityEnabled": false,
+        "isAssignableToRole": null, "membershipRule": null, "onPremisesSyncEnabled": null,
+        "visibility": "Private", "assignedLicenses": [], "resourceProvisioningOptions": ["Team"],
+    });
+    for (key, value) in with.as_object().unwrap() {
+        group[key] = value.clone();
+    }
+    world.server.instead(&format!("GET /v1.0/groups/{GROUP}"), ok(group));
+}
+
+fn skus(world: &World, e3: Value) {
+    let plan = |id: &str, name: &str| json!({"servicePlanId": id, "servicePlanName": name});
+    let exchange = plan("efb87545-963c-4e0d-99df-69c6916d9eb0", "EXCHANGE_S_ENTERPRISE");
+    let teams = plan("57ff2da0-773e-42df-b2af-ffb7a2317929", "TEAMS1");
+    let site = plan("5dbe027f-2339-4123-9542-606e4d348a72", "SHAREPOINTENTERPRISE");
+    let mut e3_sku = json!({
+        "id": "x", "skuId": E3, "skuPartNumber": "SPE_E3", "capabilityStatus": "Enabled",
+        "appliesTo": "User", "consumedUnits": 22, "servicePlans": [exchange, teams, site],
+        "prepaidUnits": {"enabled": 25, "warning": 0, "suspended": 0, "lockedOut": 0},
+    });
+    for (key, value) in e3.as_object().unwrap() {
+        e3_sku[key] = value.clone();
+    }
+    let e5_sku = json!({
+        "id": "y", "skuId": E5, "skuPartNumber": "SPE_E5", "capabilityStatus": "Enabled",
+        "appliesTo": "User", "consumedUnits": 1, "servicePlans": [exchange],
+        "prepaidUnits": {"enabled": 1, "warning": 0, "suspended": 0, "lockedOut": 0},
+    });
+    world.server.instead("GET /v1.0/subscribedSkus", ok(json!({"value": [e3_sku, e5_sku]})));
+}
+
+fn no_roles(world: &World, roles: Value, member: Value, owned: Value) {
+    let list = |value: Value| ok(json!({"value": value}));
+    let path = format!("GET /v1.0/users/{SARAH}");
+    world
+        .server
+        .instead(&format!("{path}/transitiveMemberOf/microsoft.graph.directoryRole"), list(roles))
+        .instead(&format!("{path}/transitiveMemberOf/microsoft.graph.group"), list(member))
+        .instead(&format!("{path}/ownedObjects/microsoft.graph.group"), list(owned));
+}
+
+fn give() -> Action {
+    Action::LicenseAssign { person: SARAH.parse().unwrap(), sku: E3.parse().unwrap() }
+}
+
+fn take() -> Action {
+    Action::LicenseRemove { person: SARAH.parse().unwrap(), sku: E3.parse().unwrap() }
+}
+
+fn add() -> Action {
+    Action::GroupMemberAdd { person: SARAH.parse().unwrap(), group: GROUP.parse().unwrap() }
+}
+
+fn remove() -> Action {
+    Action::GroupMemberRemove { person: SARAH.parse().unwrap(), group: GROUP.parse().unwrap() }
+}
+
+fn revoke() -> Action {
+    Action::SessionRevoke { person: SARAH.parse().unwrap() }
+}
+
+async fn plan(world: &World, action: &Action, requester: &str) -> Result<Plan, Refusal> {
+    world.entra().plan(action, requester.parse().unwrap()).await
+}
+
+/// What the human reads, one line per field.
+async fn shown(world: &World, action: &Action) -> String {
+    let plan = plan(world, action, DOUG).await.unwrap();
+    let again = self::plan(world, action, DOUG).await.unwrap();
+    assert_eq!(plan.digest(), again.digest(), "equal states give equal plans");
+    let summary = plan.summary;
+    let mut lines = vec![summary.headline, format!("target: {}", summary.target)];
+    lines.extend(summary.object.map(|object| format!("object: {object}")));
+    lines.push(format!("before: {}", summary.before));
+    lines.push(format!("after: {}", summary.after));
+    lines.extend(summary.consequences.into_iter().map(|line| format!("- {line}")));
+    lines.push(format!("undo: {}", summary.undo));
+    lines.push(format!("as: {}", summary.appears_as));
+    lines.join("\n")
+}
+
+async fn obstacle(world: &World, action: &Action) -> (String, String) {
+    match plan(world, action, DOUG).await.unwrap_err() {
+        Refusal::Impossible { code, reason } => (code.to_owned(), reason),
+        Refusal::AlreadySo(reason) => ("already".to_owned(), reason),
+        Refusal::NotAllowed { reason } => ("not-allowed".to_owned(), reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn direct(state: &str, off: Value) -> Value {
+    json!([{"skuId": E3, "disabledPlans": off, "assignedByGroup": null, "state": state,
+            "error": "None"}])
+}
+
+fn through_group() -> Value {
+    json!([{"skuId": E3, "disabledPlans": [], "assignedByGroup": GROUP, "state": "Active"}])
+}
+
+#[tokio::test]
+async fn giving_a_licence_says_what_it_costs_and_what_is_left() {
+    let world = tenant().await;
+    insta::assert_snapshot!(shown(&world, &give()).await, @r"
+    Give Sarah Miller (sarah@contoso.com) a Microsoft 365 E3 licence.
+    target: Sarah Miller (sarah@contoso.com), Marketing
+    object: Microsoft 365 E3 licence
+    before: Has no licence. 3 of 25 seats free.
+    after: Has Microsoft 365 E3. 2 of 25 seats free.
+    - Uses one paid seat.
+    undo: The licence can be taken away again; what was stored with it by then enters its retention period.
+    as: Sam (sam@contoso.com)
+    ");
+    let plan = plan(&world, &give(), DOUG).await.unwrap();
+    assert_eq!(plan.action, give());
+    assert_eq!(plan.steps.len(), 1);
+    assert_eq!(plan.steps[0].method, Method::Post);
+    assert_eq!(plan.steps[0].path, format!("/v1.0/users/{SARAH}/assignLicense"));
+    assert_eq!(
+        plan.steps[0].body.as_ref().unwrap().to_string(),
+        format!(r#"{{"addLicenses":[{{"skuId":"{E3}","disabledPlans":[]}}],"removeLicenses":[]}}"#)
+    );
+}
+
+#[tokio::test]
+async fn giving_a_failed_licence_again_keeps_what_was_switched_off() {
+    let world = tenant().await;
+    let off = "57ff2da0-773e-42df-b2af-ffb7a2317929";
+    sarah(&world, json!({"licenseAssignmentStates": direct("Error", json!([off]))}));
+    let plan = plan(&world, &give(), DOUG).await.unwrap();
+    let body = plan.steps[0].body.as_ref().unwrap();
+    assert_eq!(body["addLicenses"][0]["disabledPlans"], json!([off]));
+    assert!(
+        plan.summary.consequences.iter().any(|line| line.contains("stay switched off")),
+        "{:?}",
+        plan.summary
+    );
+}
+
+#[tokio::test]
+async fn taking_a_licence_says_what_stops_and_what_other_licences_still_give() {
+    let world = tenant().await;
+    let mut states = direct("Active", json!([]));
+    let e5 = json!({"skuId": E5, "disabledPlans": [], "assignedByGroup": null, "state": "Active"});
+    states.as_array_mut().unwrap().push(e5);
+    sarah(&world, json!({"licenseAssignmentStates": states, "accountEnabled": false}));
+    insta::assert_snapshot!(shown(&world, &take()).await, @r"
+    Take the Microsoft 365 E3 licence away from Sarah Miller (sarah@contoso.com).
+    target: Sarah Miller (sarah@contoso.com), Marketing
+    object: Microsoft 365 E3 licence
+    before: Has Microsoft 365 E3 and Microsoft 365 E5. 3 of 25 seats free.
+    after: No longer has Microsoft 365 E3. 4 of 25 seats free.
+    - These stop for Sarah Miller: OneDrive and SharePoint and Teams.
+    - Data kept by these services enters its retention period and is deleted after it.
+    - The account of Sarah Miller is disabled: nobody can sign in with it until it is enabled.
+    undo: The licence can be given again while a seat is free; data comes back only within its retention period.
+    as: Sam (sam@contoso.com)
+    ");
+    let plan = plan(&world, &take(), DOUG).await.unwrap();
+    assert_eq!(
+        plan.steps[0].body.as_ref().unwrap().to_string(),
+        format!(r#"{{"addLicenses":[],"removeLicenses":["{E3}"]}}"#)
+    );
+}
+
+#[tokio::test]
+async fn taking_a_licence_that_a_group_gives_too_says_that_it_stays() {
+    let world = tenant().await;
+    let mut states = direct("Active", json!([]));
+    states.as_array_mut().unwrap().push(through_group()[0].clone());
+    sarah(&world, json!({"licenseAssignmentStates": states}));
+    let plan = plan(&world, &take(), DOUG).await.unwrap();
+    assert_eq!(
+        plan.summary.consequences[0],
+        "Sarah Miller keeps Microsoft 365 E3 through the group Finance; only the direct assignment \
+         goes."
+    );
+}
+
+#[tokio::test]
+async fn adding_to_a_group_says_what_it_opens() {
+    let world = tenant().await;
+    group(&world, json!({"assignedLicenses": [{"skuId": E3, "disabledPlans": []}]}));
+    sarah(
+        &world,
+        json!({"userType": "Guest", "userPrincipalName": "sarah_fabrikam.com#EXT#@contoso.com"}),
+    );
+    insta::assert_snapshot!(shown(&world, &add()).await, @r"
+    Add Sarah Miller (sarah_fabrikam.com#EXT#@contoso.com) to the Microsoft 365 group Finance.
+    target: Sarah Miller (sarah_fabrikam.com#EXT#@contoso.com), Marketing
+    object: Microsoft 365 group Finance
+    before: Not a member. The group has 12 members, owned by Pat.
+    after: A member. The group has 13 members, owned by Pat.
+    - Sarah Miller gets access to everything Finance gives access to.
+    - A team stands behind the group: its channels and files open, too.
+    - Its members get Microsoft 365 E3 through it, which uses a paid seat each.
+    - Sarah Miller is a guest from outside the organisation.
+    undo: Membership can be taken away again; what was read or copied meanwhile cannot.
+    as: Sam (sam@contoso.com)
+    ");
+    let plan = plan(&world, &add(), DOUG).await.unwrap();
+    assert_eq!(plan.steps[0].path, format!("/v1.0/groups/{GROUP}/members/$ref"));
+    assert_eq!(
+        plan.steps[0].body,
+        Some(json!({
+            "@odata.id": format!("{}/v1.0/directoryObjects/{SARAH}", world.server.address)}))
+    );
+}
+
+#[tokio::test]
+async fn removing_from_a_group_says_what_it_closes_and_removes_only_the_reference() {
+    let world = tenant().await;
+    let member = ok(json!({"value": [{"@odata.type": "#microsoft.graph.group", "id": GROUP}]}));
+    world.server.instead(&format!("GET /v1.0/users/{SARAH}/memberOf"), member);
+    let owners = ok(json!({"value": [{"id": PAT, "displayName": "Pat"},
+                                     {"id": SARAH, "displayName": "Sarah Miller"}]}));
+    world.server.instead(&format!("GET /v1.0/groups/{GROUP}/owners"), owners);
+    group(
+        &world,
+        json!({"groupTypes": [], "mailEnabled": false,
+                         "resourceProvisioningOptions": []}),
+    );
+    insta::assert_snapshot!(shown(&world, &remove()).await, @r"
+    Remove Sarah Miller (sarah@contoso.com) from the security group Finance.
+    target: Sarah Miller (sarah@contoso.com), Marketing
+    object: security group Finance
+    before: A member. The group has 12 members, owned by Pat and Sarah Miller.
+    after: Not a member. The group has 11 members, owned by Pat and Sarah Miller.
+    - Sarah Miller loses the access that Finance gives.
+    - Sarah Miller stays an owner of the group.
+    undo: The person can be added again.
+    as: Sam (sam@contoso.com)
+    ");
+    let plan = plan(&world, &remove(), DOUG).await.unwrap();
+    assert_eq!(plan.steps[0].method, Method::Delete);
+    assert_eq!(plan.steps[0].path, format!("/v1.0/groups/{GROUP}/members/{SARAH}/$ref"));
+    assert_eq!(plan.steps[0].body, None);
+}
+
+#[tokio::test]
+async fn signing_somebody_out_says_what_goes_on_working() {
+    let world = tenant().await;
+    sarah(&world, json!({"onPremisesSyncEnabled": true}));
+    insta::assert_snapshot!(shown(&world, &revoke()).await, @r"
+    Sign Sarah Miller (sarah@contoso.com) out everywhere.
+    target: Sarah Miller (sarah@contoso.com), Marketing
+    before: Sign-ins made until now are valid.
+    after: No sign-in made before the change is valid.
+    - They must sign in again on every device and in every app.
+    - Apps that are open now may keep working until their access runs out, up to about an hour.
+    - Sessions with the company's own servers (on premises) are not ended.
+    undo: There is nothing to undo: signing in again is enough.
+    as: Sam (sam@contoso.com)
+    ");
+    let plan = plan(&world, &revoke(), DOUG).await.unwrap();
+    assert_eq!(plan.steps[0].path, format!("/v1.0/users/{SARAH}/revokeSignInSessions"));
+    assert_eq!(plan.steps[0].body, None);
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_of_a_licence_is_known_before_the_call() {
+    let held = |state: Value| json!({"licenseAssignmentStates": state});
+    for (person, e3, action, code, part) in [
+        (json!({"usageLocation": null}), json!({}), give(), "no-usage-location", "Usage location"),
+        (json!({}), json!({"consumedUnits": 25}), give(), "no-seats", "all 25 are in use"),
+        (
+            json!({}),
+            json!({"capabilityStatus": "Suspended"}),
+            give(),
+            "subscription-suspended",
+            "is suspended",
+        ),
+        (
+            json!({}),
+            json!({"capabilityStatus": "LockedOut"}),
+            give(),
+            "subscription-suspended",
+            "renew",
+        ),
+        (json!({}), json!({"appliesTo": "Company"}), give(), "product-not-for-people", "whole"),
+        (json!({}), json!({"skuId": GROUP}), give(), "product-not-owned", "Microsoft 365 E3"),
+        (held(direct("Active", json!([]))), json!({}), give(), "already", "already has"),
+        (held(through_group()), json!({}), give(), "already", "through the group Finance"),
+        (held(json!([])), json!({}), take(), "already", "does not have Microsoft 365 E3"),
+        (held(through_group()), json!({}), take(), "licence-from-group", "the group Finance"),
+    ] {
+        let world = tenant().await;
+        sarah(&world, person.clone());
+        skus(&world, e3.clone());
+        let (got, reason) = obstacle(&world, &action).await;
+        assert_eq!(got, code, "{person} {e3}: {reason}");
+        assert!(reason.contains(part), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn an_assigned_licence_without_states_counts_as_given_directly() {
+    let world = tenant().await;
+    let assigned = json!([{"skuId": E3, "disabledPlans": []}]);
+    sarah(&world, json!({"assignedLicenses": assigned, "licenseAssignmentStates": null}));
+    assert_eq!(obstacle(&world, &give()).await.0, "already");
+    assert!(plan(&world, &take(), DOUG).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_lapsing_subscription_can_still_be_given_and_says_so() {
+    let world = tenant().await;
+    skus(&world, json!({"capabilityStatus": "Warning"}));
+    let plan = plan(&world, &give(), DOUG).await.unwrap();
+    assert!(plan.summary.consequences.iter().any(|line| line.contains("grace period")));
+}
+
+#[tokio::test]
+async fn groups_that_graph_would_refuse_with_one_word_are_told_apart_before_the_call() {
+    for (with, code, part) in [
+        (
+            json!({"groupTypes": ["DynamicMembership"], "membershipRule": "user.city -eq \"Rome\""}),
+            "dynamic-group",
+            "rule",
+        ),
+        (json!({"onPremisesSyncEnabled": true}), "synced-group", "on-premises"),
+        (json!({"isAssignableToRole": true}), "role-assignable-group", "Privileged Role"),
+        (json!({"groupTypes": []}), "mail-enabled-group", "Exchange"),
+        (json!({"groupTypes": [], "securityEnabled": true}), "mail-enabled-group", "Exchange"),
+    ] {
+        let world = tenant().await;
+        group(&world, with.clone());
+        for action in [add(), remove()] {
+            let (got, reason) = obstacle(&world, &action).await;
+            assert_eq!(got, code, "{with}");
+            assert!(reason.contains(part), "{reason}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn membership_that_is_already_so_is_no_change() {
+    let world = tenant().await;
+    let (code, reason) = obstacle(&world, &remove()).await;
+    assert_eq!(code, "already");
+    assert_eq!(
+        reason,
+        "Sarah Miller (sarah@contoso.com) is not in the Microsoft 365 group Finance."
+    );
+    let member = ok(json!({"value": [{"id": GROUP, "displayName": "Finance"}]}));
+    world.server.instead(&format!("GET /v1.0/users/{SARAH}/memberOf"), member);
+    assert_eq!(obstacle(&world, &add()).await.0, "already");
+}
+
+#[tokio::test]
+async fn somebody_with_a_role_or_a_way_to_one_is_not_signed_out() {
+    let carrier = json!([{"id": GROUP, "displayName": "Admins", "isAssignableToRole": true}]);
+    let plain = json!([{"id": GROUP, "displayName": "Finance", "isAssignableToRole": null}]);
+    let role = json!([{"@odata.type": "#microsoft.graph.directoryRole", "id": E3,
+                       "displayName": null}]);
+    for (roles, member, owned, stopped) in [
+        (role, json!([]), json!([]), true),
+        (json!([]), carrier.clone(), json!([]), true),
+        (json!([]), json!([]), carrier, true),
+        (json!([]), plain.clone(), plain, false),
+    ] {
+        let world = tenant().await;
+        no_roles(&world, roles.clone(), member, owned);
+        let planned = plan(&world, &revoke(), DOUG).await;
+        match planned {
+            Err(Refusal::Impossible { code, .. }) => {
+                assert!(stopped && code == "privileged-person", "{code}");
+            }
+            Ok(_) => assert!(!stopped, "{roles}"),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_those_who_may_ask_get_a_plan() {
+    let world = tenant().await;
+    for (action, requester, may) in [
+        (give(), DOUG, true),
+        (give(), PAT, false),
+        (give(), SARAH, false),
+        (take(), PAT, false),
+        (add(), DOUG, true),
+        (add(), PAT, true),
+        (add(), SARAH, false),
+        (revoke(), DOUG, true),
+        (revoke(), SARAH, true),
+        (revoke(), PAT, false),
+        (give(), SAM, false),
+    ] {
+        match plan(&world, &action, requester).await {
+            Ok(_) => assert!(may, "{action:?} {requester}"),
+            Err(Refusal::NotAllowed { reason }) => {
+                assert!(!may, "{action:?} {requester}");
+                assert_eq!(
+                    reason,
+                    "I am sorry, I may not do that for you. Please ask your helpdesk."
+                );
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    let asked = world.server.seen("POST", &format!("/v1.0/users/{PAT}/checkMemberGroups"));
+    assert_eq!(asked[0].body, format!(r#"{{"groupIds":["{HELPDESK}"]}}"#));
+}
+
+#[tokio::test]
+async fn a_member_of_the_helpdesk_group_may_ask_while_they_are_one() {
+    let world = tenant().await;
+    let request = format!("POST /v1.0/users/{PAT}/checkMemberGroups");
+    world.server.instead(&request, ok(json!({"value": [HELPDESK]})));
+    assert!(plan(&world, &give(), PAT).await.is_ok());
+    world.server.instead(&request, ok(json!({"value": [GROUP]})));
+    assert!(matches!(plan(&world, &give(), PAT).await, Err(Refusal::NotAllowed { .. })));
+}
+
+#[tokio::test]
+async fn a_guest_a_disabled_or_a_vanished_account_asks_for_nothing() {
+    let request = format!("GET /v1.0/users/{DOUG}");
+    for requester in [
+        ok(user(DOUG, "Doug", json!({"userType": "Guest"}))),
+        ok(user(DOUG, "Doug", json!({"accountEnabled": false}))),
+        not_found(),
+    ] {
+        let world = tenant().await;
+        world.server.instead(&request, requester);
+        for action in [give(), add(), revoke()] {
+            let refused = plan(&world, &action, DOUG).await;
+            assert!(matches!(refused, Err(Refusal::NotAllowed { .. })), "{refused:?}");
+        }
+        let sarah = SARAH.parse().unwrap();
+        world.server.on(&format!("GET /v1.0/users/{SARAH}/manager"), not_found());
+        world.server.on(&format!("GET /v1.0/users/{SARAH}/licenseDetails"), not_found());
+        let card = world.entra().card(sarah, DOUG.parse().unwrap()).await;
+        assert!(matches!(card, Err(Refusal::NotAllowed { .. })), "{card:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_twin_does_not_change_itself() {
+    let world = tenant().await;
+    let action = Action::SessionRevoke { person: SAM.parse().unwrap() };
+    assert_eq!(obstacle(&world, &action).await.0, "target-is-twin");
+    assert_eq!(world.server.seen_in_all(), 0);
+}
+
+#[tokio::test]
+async fn who_or_what_is_gone_is_said_to_be_gone() {
+    let world = tenant().await;
+    world.server.instead(&format!("GET /v1.0/groups/{GROUP}"), not_found());
+    world.server.instead(&format!("GET /v1.0/groups/{GROUP}/owners"), not_found());
+    world.server.instead(&format!("GET /v1.0/groups/{GROUP}/members"), not_found());
+    assert_eq!(obstacle(&world, &add()).await.0, "no-such-group");
+
+    let world = tenant().await;
+    let path = format!("GET /v1.0/users/{SARAH}");
+    world.server.instead(&path, not_found());
+    world.server.instead(&format!("{path}/memberOf"), not_found());
+    world
+        .server
+        .instead(&format!("{path}/transitiveMemberOf/microsoft.graph.directoryRole"), not_found());
+    for action in [give(), take(), add(), revoke()] {
+        assert_eq!(obstacle(&world, &action).await.0, "no-such-person", "{action:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_fails_decides_nothing_and_one_that_forbids_says_so() {
+    let world = tenant().await;
+    let long = refuse(429, "TooManyRequests", "Wait.");
+    let crate::support::Reply::Json(status, _, body) = long else { unreachable!() };
+    let busy = vec![("retry-after", "60".to_owned())];
+    let busy = crate::support::Reply::Json(status, busy, body);
+    world.server.instead("GET /v1.0/subscribedSkus", busy);
+    let refused = plan(&world, &give(), DOUG).await;
+    assert!(matches!(refused, Err(Refusal::Unavailable { .. })), "{refused:?}");
+    let denied = refuse(403, "Authorization_RequestDenied", "No.");
+    world.server.instead("GET /v1.0/subscribedSkus", denied);
+    let (code, reason) = obstacle(&world, &give()).await;
+    assert_eq!(code, "twin-may-not-read");
+    assert!(reason.contains("the tenant's licences"), "{reason}");
+}
+
+#[tokio::test]
+async fn an_agent_account_says_which_tools_entra_keeps_from_it() {
+    let world = tenant().await;
+    let entra = world.entra_as(PrincipalKind::AgentUser);
+    let doug = DOUG.parse().unwrap();
+    for action in [add(), remove(), revoke()] {
+        let refused = entra.plan(&action, doug).await.unwrap_err();
+        let Refusal::Impossible { code, .. } = refused else { panic!("{refused:?}") };
+        assert_eq!(code, "agent-account");
+    }
+    assert!(entra.plan(&give(), doug).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_person_is_shown_to_a_colleague() {
+    let world = tenant().await;
+    let path = format!("GET /v1.0/users/{SARAH}");
+    let details = json!({"value": [
+        {"id": "x", "skuId": E3, "skuPartNumber": "SPE_E3", "servicePlans": []},
+        {"id": "y", "skuId": GROUP, "skuPartNumber": "NEW_THING", "servicePlans": []}]});
+    world.server.on(&format!("{path}/manager"), ok(user(DOUG, "Doug", json!({}))));
+    world.server.on(&format!("{path}/licenseDetails"), ok(details));
+    world.server.instead(
+        &format!("{path}/memberOf"),
+        ok(json!({"value": [
+            {"@odata.type": "#microsoft.graph.group", "id": GROUP, "displayName": "Finance"},
+            {"@odata.type": "#microsoft.graph.group", "id": E3, "displayName": "all staff"},
+            {"@odata.type": "#microsoft.graph.administrativeUnit", "id": E5,
+             "displayName": "Unit"}]})),
+    );
+    sarah(&world, json!({"jobTitle": "Analyst", "usageLocation": null}));
+    let card = world.entra().card(SARAH.parse().unwrap(), PAT.parse().unwrap()).await.unwrap();
+    insta::assert_snapshot!(card.words().to_text(), @r"
+    Sarah Miller (sarah@contoso.com)
+    Title: Analyst
+    Department: Marketing
+    Mail: sarah@contoso.com
+    Manager: Doug (doug@contoso.com)
+    Account: can sign in, no usage location
+    Licences: Microsoft 365 E3, NEW_THING
+    Groups: all staff, Finance
+    ");
+
+    let find = Action::UserFind { person: SARAH.parse().unwrap() };
+    assert_eq!(obstacle(&world, &find).await.0, "read-only");
+}
