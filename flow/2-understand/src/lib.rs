@@ -4,9 +4,14 @@
 //! nothing it returns changes anything: a [`Proposal`] still needs the gate.
 
 mod brain;
+mod builtin;
 mod directory;
 mod proposal;
+mod refer;
+mod text;
 
 pub use brain::{Brain, BrainError, Talk, Turn};
+pub use builtin::Builtin;
 pub use directory::{Directory, LookupError};
 pub use proposal::Proposal;
+pub use text::shown;

@@ -1,0 +1,3 @@
+//! What people write, and what the twin makes of it.
+
+mod phrasings;
