@@ -91,7 +91,8 @@ impl Thread<'_> {
     fn small_talk(&mut self, line: &Line, slips: bool) -> Option<Turn> {
         let whole = plain(&line.tokens);
         let stripped = plain(bare(&line.tokens, self.twin).tokens);
-        let what = small(line, &whole, slips).or_else(|| small(line, &stripped, slips))?;
+        let unnamed = without_name(&whole, self.twin);
+        let what = small(line, unnamed, slips).or_else(|| small(line, &stripped, slips))?;
         Some(match what {
             Small::Cancel => {
                 self.last.clear();
@@ -127,8 +128,9 @@ impl Thread<'_> {
             return None;
         }
         let reader = Reader::new(line, self.twin, slips);
-        if let Some(asked) = reader.repeat(start.tokens, &self.last) {
-            return Some(self.calls(asked));
+        if let Some(people) = Reader::after_same(start.tokens) {
+            let again = reader.repeat(people, &self.last)?;
+            return Some(self.calls(again));
         }
         if let Some(asked) = reader.read(&line.tokens) {
             return Some(self.asked(asked));
@@ -178,6 +180,20 @@ fn say(text: &str) -> Turn {
     Turn::Say(Words::plain(text))
 }
 
+/// Without the twin's name at either end.
+fn without_name<'a>(tokens: &'a [Token], twin: &[String]) -> &'a [Token] {
+    let is_name = |part: &[Token]| part.iter().zip(twin).all(|(token, word)| token.is(word));
+    if twin.is_empty() || tokens.len() <= twin.len() {
+        return tokens;
+    }
+    match (tokens.split_at_checked(twin.len()), tokens.split_at_checked(tokens.len() - twin.len()))
+    {
+        (Some((name, rest)), _) if is_name(name) => rest,
+        (_, Some((rest, name))) if is_name(name) => rest,
+        _ => tokens,
+    }
+}
+
 /// Whether something is said not to be. Such a line never becomes a call.
 fn is_negated(tokens: &[Token]) -> bool {
     tokens.iter().enumerate().any(|(at, token)| {
@@ -189,9 +205,8 @@ fn is_negated(tokens: &[Token]) -> bool {
 
 fn is_forbidding(tokens: &[Token]) -> bool {
     match tokens {
-        [never, _, ..] if never.is_any(&["never", "avoid"]) => true,
+        [never, _, ..] if never.is_any(&["not", "never", "avoid"]) => true,
         [do_, not, ..] if do_.is("do") && not.is("not") => true,
-        [you, should, not, ..] if you.is("you") && should.is("should") && not.is("not") => true,
         _ => false,
     }
 }

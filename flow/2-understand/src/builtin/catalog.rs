@@ -116,9 +116,9 @@ const TABLE: &[(Tool, &[&str])] = &[
     (
         UserFind,
         &[
-            "who is|are|was the? {P}",
-            "who does|do {P} report to",
-            "who is|are {P} reporting to",
+            "who is|are|was|am the? {P}",
+            "who does|do {B} report to",
+            "who is|are {B} reporting to",
             "look {P} up",
             "look up {P}",
             "look|search for|up {P}",
@@ -145,14 +145,14 @@ const TABLE: &[(Tool, &[&str])] = &[
             "do you know {P}",
             "where does|do {P} work",
             "where is|are {P}",
-            "who manages {P}",
+            "who manages {B}",
             "{U}",
         ],
     ),
 ];
 
 const SHORT: &[(Tool, &[&str])] = &[
-    (LicenseAssign, &["{Q} {L}", "{K} to|for {Q}"]),
+    (LicenseAssign, &["{Q} {L}", "{K} to|for {Q}", "to|for {Q}"]),
     (LicenseRemove, &["{K} from|off {Q}"]),
     (GroupMemberAdd, &["{P} to|in|into|on {G}", "to|in|into {G}"]),
     (GroupMemberRemove, &["{P} from|of|off {G}", "out? from|of {G}"]),

@@ -1,12 +1,18 @@
 //! The closed vocabulary: which words are keywords, and how far a misspelt one may be off.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use strsim::osa_distance;
+
+/// Words, asked about one at a time.
+pub(super) type Words = LazyLock<HashSet<&'static str>>;
 
 /// Whether `said` is `word`, or a slip of the fingers away from it. Only ever asked about the
 /// vocabulary of the patterns, never about names.
 pub(super) fn is_slip_of(said: &str, word: &str) -> bool {
     let (long, typed) = (word.len(), said.len());
-    if long < 3 || REAL_WORDS.contains(&said) || !word.is_ascii() || !said.is_ascii() {
+    if long < 3 || long.abs_diff(typed) > 2 || !word.is_ascii() || !said.is_ascii() {
         return false;
     }
     // "assigned" reports, "assign" asks: an ending is no slip.
@@ -22,6 +28,9 @@ pub(super) fn is_slip_of(said: &str, word: &str) -> bool {
     if !same_start && !swapped_start {
         return false;
     }
+    if REAL_WORDS.contains(&said) {
+        return false;
+    }
     let distance = osa_distance(said, word);
     match long {
         // In a short word another letter makes another word: only lost, doubled or swapped ones.
@@ -29,6 +38,10 @@ pub(super) fn is_slip_of(said: &str, word: &str) -> bool {
         5..8 => distance == 1,
         _ => distance <= 2,
     }
+}
+
+fn set(words: &'static str) -> HashSet<&'static str> {
+    words.split_whitespace().collect()
 }
 
 trait RevPair: Iterator<Item = u8> + Sized {
@@ -120,235 +133,42 @@ pub(super) const GROUP_WORDS: &[&str] = &["group", "team", "list", "groups", "te
 
 /// Words of grammar: no name has them. Whatever pattern would need one of them inside a name does
 /// not fit, which is how conditions, crowds, doubts and reports never become a call.
-pub(super) const GRAMMAR: &[&str] = &[
-    "a",
-    "about",
-    "after",
-    "again",
-    "all",
-    "already",
-    "am",
-    "an",
-    "any",
-    "anybody",
-    "anyone",
-    "are",
-    "as",
-    "at",
-    "be",
-    "because",
-    "been",
-    "before",
-    "being",
-    "but",
-    "by",
-    "can",
-    "could",
-    "did",
-    "do",
-    "does",
-    "doing",
-    "each",
-    "either",
-    "else",
-    "every",
-    "everybody",
-    "everyone",
-    "everything",
-    "everywhere",
-    "except",
-    "for",
-    "from",
-    "get",
-    "gets",
-    "got",
-    "had",
-    "has",
-    "have",
-    "he",
-    "her",
-    "him",
-    "his",
-    "how",
-    "i",
-    "if",
-    "in",
-    "instead",
-    "into",
-    "is",
-    "it",
-    "later",
-    "me",
-    "might",
-    "must",
-    "my",
-    "myself",
-    "needs",
-    "neither",
-    "never",
-    "no",
-    "nobody",
-    "nor",
-    "not",
-    "now",
-    "off",
-    "on",
-    "once",
-    "onto",
-    "or",
-    "our",
-    "out",
-    "over",
-    "really",
-    "said",
-    "says",
-    "shall",
-    "she",
-    "should",
-    "since",
-    "so",
-    "some",
-    "somebody",
-    "someone",
-    "than",
-    "that",
-    "the",
-    "their",
-    "them",
-    "then",
-    "these",
-    "they",
-    "this",
-    "those",
-    "to",
-    "too",
-    "under",
-    "unless",
-    "until",
-    "up",
-    "us",
-    "was",
-    "we",
-    "were",
-    "what",
-    "when",
-    "where",
-    "whether",
-    "which",
-    "while",
-    "who",
-    "whoever",
-    "why",
-    "with",
-    "without",
-    "would",
-    "you",
-    "your",
-    "yourself",
-];
+pub(super) static GRAMMAR: Words = LazyLock::new(|| {
+    set(
+        "a about after again all already am an any anybody anyone are as at be because been before \
+     being but by can could did do does doing each either else every everybody everyone \
+     everything everywhere except for from get gets got had has have he her him his how i if in \
+     instead into is it later me might must my myself needs neither never no nobody nor not now \
+     off on once onto or our out over really said says shall she should since so some somebody \
+     someone than that the their them then these they this those to too under unless until up us \
+     was we were what when where whether which while who whoever why with without would you your \
+     yourself",
+    )
+});
 
 /// When or how long. The twin acts now or not at all.
-pub(super) const TIMES: &[&str] = &[
-    "tomorrow",
-    "tonight",
-    "yesterday",
-    "hour",
-    "hours",
-    "day",
-    "days",
-    "week",
-    "weeks",
-    "month",
-    "months",
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-    "minutes",
-    "temporarily",
-    "permanently",
-];
+pub(super) static TIMES: Words = LazyLock::new(|| {
+    set("day days friday hour hours minutes monday month months permanently saturday sunday \
+     temporarily thursday tomorrow tonight tuesday wednesday week weeks yesterday")
+});
 
-/// Things people ask of IT that are in no catalog of ours: neither a person nor a licence.
-pub(super) const OFF_CATALOG: &[&str] = &[
-    "access",
-    "account",
-    "accounts",
-    "admin",
-    "admins",
-    "administrator",
-    "alias",
-    "calendar",
-    "call",
-    "chat",
-    "computer",
-    "device",
-    "devices",
-    "email",
-    "emails",
-    "file",
-    "files",
-    "folder",
-    "group",
-    "headset",
-    "inbox",
-    "instructions",
-    "joke",
-    "laptop",
-    "mail",
-    "mailbox",
-    "meeting",
-    "mfa",
-    "mobile",
-    "monitor",
-    "mouse",
-    "owner",
-    "owners",
-    "pass",
-    "password",
-    "passwords",
-    "permission",
-    "permissions",
-    "phone",
-    "policy",
-    "printer",
-    "prompt",
-    "reset",
-    "rights",
-    "role",
-    "roles",
-    "rule",
-    "rules",
-    "script",
-    "session",
-    "sessions",
-    "system",
-    "ticket",
-    "token",
-    "tokens",
-    "users",
-    "vpn",
-    "weather",
-];
+/// What is neither a person's nor a licence's name: things people ask of IT that are in no catalog
+/// of ours, numbers, doubts.
+pub(super) static OFF_CATALOG: Words = LazyLock::new(|| {
+    set(
+        "access account accounts admin administrator admins alias away back both calendar call chat \
+     computer confirm device devices email emails file files five folder four group headset \
+     imagine inbox instructions joke laptop mail mailbox maybe meeting mfa mobile monitor mouse \
+     owner owners pass password passwords perhaps permission permissions phone policy printer \
+     prompt reset rights role roles rule rules script session sessions suppose system ten three \
+     ticket token tokens two users vpn weather yes",
+    )
+});
 
 /// What people are added to that is no group.
-pub(super) const NOT_GROUPS: &[&str] = &[
-    "account",
-    "calendar",
-    "call",
-    "chat",
-    "conversation",
-    "inbox",
-    "invite",
-    "mailbox",
-    "meeting",
-    "owner",
-    "owners",
-    "password",
-    "role",
-    "roles",
-    "thread",
-];
+pub(super) static NOT_GROUPS: Words = LazyLock::new(|| {
+    set(
+        "account calendar call chat conversation inbox invite mailbox meeting owner owners password \
+     role roles thread",
+    )
+});

@@ -1,5 +1,6 @@
 //! Politeness around a request, and the little words that say it follows from the one before.
 
+use super::catalog::VERBS;
 use super::token::{Kind, Token};
 
 /// A clause without the noise at its ends, and what the noise said.
@@ -84,8 +85,11 @@ fn after_no(tokens: &[Token]) -> Option<&[Token]> {
 fn after_address<'a>(tokens: &'a [Token], twin: &[String], greeted: bool) -> Option<&'a [Token]> {
     if let Some((head, rest)) = tokens.split_at_checked(twin.len())
         && !twin.is_empty()
-        && !rest.is_empty()
         && head.iter().zip(twin).all(|(token, word)| token.is(word))
+        // "Sam Lin needs an E3" is about somebody else.
+        && rest.first().is_some_and(|next| {
+            next.is_break() || next.is_any(VERBS) || next.is_any(AFTER_NAME)
+        })
     {
         return Some(rest);
     }
@@ -116,6 +120,9 @@ fn trim(mut tokens: &[Token]) -> &[Token] {
     }
     tokens
 }
+
+const AFTER_NAME: &[&str] =
+    &["can", "could", "would", "will", "i", "we", "who", "what", "which", "thanks", "hi", "hello"];
 
 const GREETINGS: &[&str] = &["hi", "hello", "hey", "good", "morning", "dear"];
 
@@ -213,6 +220,8 @@ const ABOUT: &[Phrase] = &[&["what", "about"], &["how", "about"]];
 
 const ENDINGS: &[Phrase] = &[
     &["thanks"],
+    &["and", "thanks"],
+    &["and", "thank", "you"],
     &["thanks", "a", "lot"],
     &["thanks", "in", "advance"],
     &["thank", "you"],

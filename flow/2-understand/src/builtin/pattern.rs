@@ -32,6 +32,8 @@ enum Gap {
     Qualified,
     /// `{M}` people in the possessive.
     Owners,
+    /// `{B}` people whose managers are meant.
+    Managed,
     /// `{U}` one address.
     Address,
     /// `{L}` licences that cannot be taken for anything else.
@@ -91,6 +93,7 @@ impl Piece {
             "{P}" => Self::Gap(Gap::People),
             "{Q}" => Self::Gap(Gap::Qualified),
             "{M}" => Self::Gap(Gap::Owners),
+            "{B}" => Self::Gap(Gap::Managed),
             "{U}" => Self::Gap(Gap::Address),
             "{L}" => Self::Gap(Gap::Licences),
             "{K}" => Self::Gap(Gap::Marked),
@@ -169,6 +172,10 @@ impl Gap {
             Self::People => found.people = slots::people(line, tokens)?,
             Self::Qualified => found.people = slots::qualified_people(line, tokens)?,
             Self::Owners => found.people = slots::owners(line, tokens)?,
+            Self::Managed => {
+                let people = slots::people(line, tokens)?.into_iter();
+                found.people = people.map(|who| Who::ManagerOf(Box::new(who))).collect();
+            }
             Self::Address => found.people = slots::address(line, tokens)?,
             Self::Licences => found.licences = slots::licences(line, tokens, Strictness::Article)?,
             Self::Marked => found.licences = slots::licences(line, tokens, Strictness::Keyword)?,

@@ -13,7 +13,7 @@ use super::token::{Line, Token};
 use crate::refer;
 
 /// How many clauses may be tried before a line counts as not understood.
-const BUDGET: u32 = 200;
+const BUDGET: u32 = 64;
 
 /// Reads one line.
 pub(super) struct Reader<'a> {
@@ -57,8 +57,8 @@ impl<'a> Reader<'a> {
         (!asked.is_empty()).then_some(asked)
     }
 
-    /// "Same for Bob", "do the same for Ann and Tom".
-    pub(super) fn repeat(&self, tokens: &[Token], last: &[Asked]) -> Option<Vec<Asked>> {
+    /// What follows "same for" in "same for Bob", "do the same for Ann and Tom".
+    pub(super) fn after_same(tokens: &[Token]) -> Option<&[Token]> {
         const SAME: &[&[&str]] = &[
             &["same", "for"],
             &["same", "with"],
@@ -78,11 +78,15 @@ impl<'a> Reader<'a> {
             &["it", "for"],
             &["one", "for"],
         ];
-        let rest = SAME.iter().find_map(|phrase| {
+        SAME.iter().find_map(|phrase| {
             let (head, rest) = tokens.split_at_checked(phrase.len())?;
             head.iter().zip(*phrase).all(|(token, word)| token.is(word)).then_some(rest)
-        })?;
-        repeated(last, &slots::people(self.line, rest)?)
+        })
+    }
+
+    /// The last requests again, for the people named here.
+    pub(super) fn repeat(&self, people: &[Token], last: &[Asked]) -> Option<Vec<Asked>> {
+        repeated(last, &slots::people(self.line, people)?)
     }
 
     /// The piece that an unfinished request lacked.
@@ -188,7 +192,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A clause that shares the verb of the one before; and its people, where it names none.
+    /// A clause that shares the verb of the one before; and its people or things, where it names
+    /// none.
     fn elided(&self, tokens: &[Token], before: &Asked) -> Option<Asked> {
         let same_tool = ELIDED.iter().filter(|(tool, _)| *tool == before.tool);
         let mut found = same_tool.filter_map(|(tool, pattern)| {
@@ -197,6 +202,9 @@ impl<'a> Reader<'a> {
         let mut asked = found.next()?;
         if asked.people.is_empty() {
             asked.people.clone_from(&before.people);
+        }
+        if asked.things.is_empty() {
+            asked.things.clone_from(&before.things);
         }
         Some(asked)
     }

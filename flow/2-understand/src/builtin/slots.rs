@@ -131,9 +131,9 @@ fn names_nobody_else(tokens: &[Token]) -> bool {
         Kind::Word => {
             token.low.chars().any(char::is_alphabetic)
                 && token.low.len() <= 80
-                && !GRAMMAR.contains(&token.low.as_str())
-                && !OFF_CATALOG.contains(&token.low.as_str())
-                && !TIMES.contains(&token.low.as_str())
+                && !GRAMMAR.contains(token.low.as_str())
+                && !OFF_CATALOG.contains(token.low.as_str())
+                && !TIMES.contains(token.low.as_str())
                 && !is_licence_word(&token.low)
                 && !is_code(&token.low)
         }
@@ -198,9 +198,9 @@ fn licence(line: &Line, tokens: &[Token], how: Strictness, plural: bool) -> Opti
                 "phone" => at > 0,
                 "+" => true,
                 low => {
-                    !GRAMMAR.contains(&low)
-                        && !OFF_CATALOG.contains(&low)
-                        && !TIMES.contains(&low)
+                    !GRAMMAR.contains(low)
+                        && !OFF_CATALOG.contains(low)
+                        && !TIMES.contains(low)
                         && !is_licence_word(low)
                         && !low.contains('@')
                 }
@@ -237,22 +237,17 @@ fn group(line: &Line, tokens: &[Token]) -> Option<String> {
     if refer::is_same(&line.slice(tokens)) {
         return Some(line.slice(tokens));
     }
-    let tokens = match tokens.split_first() {
-        Some((first, rest)) if first.is_any(&["the", "our", "my", "group"]) && !rest.is_empty() => {
-            rest
-        }
-        _ => tokens,
-    };
+    let tokens = without_first(without_first(tokens, &["the", "our", "my"]), &["group"]);
     let company_wide = matches!(tokens, [all, whom]
         if all.is("all") && whom.is_any(&["company", "employees", "hands", "staff", "users"]));
     let fits = |token: &Token| match token.kind {
         Kind::Quoted | Kind::Possessive => true,
         Kind::Word => {
             let low = token.low.as_str();
-            let of_grammar = GRAMMAR.contains(&low)
+            let of_grammar = GRAMMAR.contains(low)
                 // Departments, when written as such.
                 && !matches!(line.slice(std::slice::from_ref(token)).as_str(), "IT" | "US");
-            !of_grammar && !TIMES.contains(&low) && !NOT_GROUPS.contains(&low)
+            !of_grammar && !TIMES.contains(low) && !NOT_GROUPS.contains(low)
         }
         Kind::Comma | Kind::Stop => false,
     };
@@ -264,6 +259,13 @@ fn group(line: &Line, tokens: &[Token]) -> Option<String> {
         && !only_kind
         && !verb_first)
         .then(|| line.slice(tokens))
+}
+
+fn without_first<'a>(tokens: &'a [Token], words: &[&str]) -> &'a [Token] {
+    match tokens {
+        [first, rest @ ..] if first.is_any(words) && !rest.is_empty() => rest,
+        _ => tokens,
+    }
 }
 
 /// Parts a list at commas and joining words; no part may be empty.
