@@ -10,9 +10,14 @@ const LONGEST_SHOWN: usize = 120;
 /// is too long is cut. Markup stays as written, because a channel escapes it.
 #[must_use]
 pub fn shown(text: &str) -> String {
+    tame(text, LONGEST_SHOWN)
+}
+
+/// [`shown`] with another limit, in characters.
+pub(crate) fn tame(text: &str, longest: usize) -> String {
     let mut out = String::with_capacity(text.len());
     for (count, c) in text.trim().chars().enumerate() {
-        if count == LONGEST_SHOWN {
+        if count == longest {
             out.push('…');
             break;
         }
