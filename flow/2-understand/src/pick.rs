@@ -83,31 +83,21 @@ fn number(word: &str, count: usize) -> Option<usize> {
 /// "Yes, please", "hand over": a yes to the twin's own offer. Never a yes to a change, which only
 /// the gate reads.
 pub(crate) fn is_assent(answer: &str) -> bool {
+    const YES: [&str; 6] = ["yes", "yep", "yeah", "sure", "ok", "okay"];
+    let bare = bare(answer);
+    let after_yes = YES.iter().find_map(|yes| bare.strip_prefix(yes));
     matches!(
-        bare(answer).as_str(),
-        "yes"
-            | "yep"
-            | "yeah"
-            | "sure"
-            | "ok"
-            | "okay"
-            | "do"
-            | "do so"
+        after_yes.unwrap_or(&bare).trim(),
+        "do" | "do so"
             | "do it"
             | "do that"
-            | "yes do"
-            | "yes do it"
-            | "yes do that"
             | "go ahead"
-            | "yes go ahead"
             | "hand over"
             | "hand it over"
-            | "yes hand over"
-            | "yes hand it over"
             | "pass it on"
-            | "yes pass it on"
+            | "pass it over"
             | "that would be great"
-    )
+    ) || after_yes == Some("")
 }
 
 /// "No, thanks": a no to the twin's own offer.

@@ -240,12 +240,17 @@ impl<'a> Resolver<'a> {
     }
 
     async fn look_up(&self, phrase: &str) -> Result<Person, Stop> {
-        let (name, place) = match phrase.split_once(" from ").or_else(|| phrase.split_once(" in "))
-        {
-            Some((name, place)) => (name.trim(), text::words(place)),
-            None => (phrase.trim(), Vec::new()),
-        };
+        // "Sarah from Finance", unless somebody's name is just like that.
+        let mut name = phrase.trim();
+        let mut place = Vec::new();
         let mut hits = self.directory.people(name).await?;
+        if let Some((who, from)) = name.split_once(" from ").or_else(|| name.split_once(" in "))
+            && hits.is_empty()
+        {
+            name = who.trim();
+            place = text::words(from);
+            hits = self.directory.people(name).await?;
+        }
         let wanted = text::key(name);
         if wanted.contains('@') {
             // An address is exact or wrong; one that only looks like it is somebody else.

@@ -15,6 +15,9 @@ use crate::refer;
 /// How many clauses may be tried before a line counts as not understood.
 const BUDGET: u32 = 64;
 
+/// Longest clause, in words and breaks.
+const LONGEST_CLAUSE: usize = 40;
+
 /// Reads one line.
 pub(super) struct Reader<'a> {
     line: &'a Line,
@@ -171,6 +174,9 @@ impl<'a> Reader<'a> {
     }
 
     fn clause(&self, tokens: &[Token], before: Option<&Asked>) -> Option<Asked> {
+        if tokens.len() > LONGEST_CLAUSE {
+            return None;
+        }
         let start = bare(tokens, self.twin);
         let for_me = match start.tokens {
             [rest @ .., for_, me] if for_.is("for") && me.is("me") => Some(rest),
