@@ -124,8 +124,8 @@ pub(crate) fn too_long() -> Words {
 
 pub(crate) fn declined(asked: &str, contact: &Contact) -> Words {
     let first = match shown(asked) {
-        asked if asked.is_empty() => "That is not something I do.".to_owned(),
-        asked => format!("“{asked}” is not something I do."),
+        asked if asked.is_empty() => "I can't do that.".to_owned(),
+        asked => format!("I can't do that: “{asked}”. Say “help” to see what I do."),
     };
     Words::plain(first).line(offer(contact))
 }

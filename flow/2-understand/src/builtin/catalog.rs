@@ -28,7 +28,7 @@ const TABLE: &[(Tool, &[&str])] = &[
             "kick|boot|throw out|off? {P} {F}",
             "kick|boot|throw {P} out|off {F}",
             "revoke|end|kill|terminate|close|kick|invalidate|drop|expire|clear|cancel|stop all|every|any? of? the? active|open|current|existing|live? sign|login|refresh|user? in? sessions|session|tokens|signins of|for|from {P} {E}",
-            "revoke|end|kill|terminate|close|kick|invalidate|drop|expire|clear|cancel|stop all|every|any? of? {M} active|open|current|existing|live? sign|login|refresh|user? in? sessions|session|tokens|signins {E}",
+            "revoke|end|kill|terminate|close|kick|invalidate|drop|expire|clear|cancel|stop|remove all|every|any? of? {M} active|open|current|existing|live? sign|login|refresh|user? in? sessions|session|tokens|signins {E}",
             "{P} needs|need|should|must|has|have to? be signed|logged out|off {E}",
             "can|could {P} be signed|logged out|off {E}",
             "revoke|end|kill|terminate|close|kick all|the? active|open? sign? in? sessions|session",
@@ -51,7 +51,7 @@ const TABLE: &[(Tool, &[&str])] = &[
             "take {Q} off {C}",
             "remove {Q} from {C}",
             "remove|unassign|withdraw|revoke|take a|the|his|her|their? licence|license|licences|licenses from|off {Q}",
-            "remove|unassign|withdraw {K}",
+            "remove|unassign|withdraw|revoke {K}",
         ],
     ),
     (
@@ -77,6 +77,8 @@ const TABLE: &[(Tool, &[&str])] = &[
             "{Q} needs|need|should|must to? be given|assigned {L}",
             "{K} for {Q}",
             "{Q} needs|need|wants|want|gets a|an licence|license|subscription|seat",
+            "i|we want|need|would like? {Q} to? have|get {L}",
+            "give|assign|grant|allocate|issue a|an|the|some|another licence|license|subscription|seat to {Q}",
             "give|assign|grant|allocate|issue {K}",
         ],
     ),
@@ -89,6 +91,7 @@ const TABLE: &[(Tool, &[&str])] = &[
             "end|revoke|remove|terminate {M} membership of|in|from {G}",
             "{Q} needs|need|should|must|has|have to? be removed|taken|dropped out|off? from|of? {G}",
             "can|could {Q} be removed|taken out|off? from|of? {G}",
+            "i|we want|need|would like? {Q} removed|taken out|off? from|of? {G}",
             "{Q} needs|need|should|must|wants|want to? leave {G}",
             "remove|take {Q} from|out of? a|the group|team",
         ],
@@ -107,6 +110,8 @@ const TABLE: &[(Tool, &[&str])] = &[
             "{Q} belongs|belong in|to {G}",
             "can|could|may {Q} join {G}",
             "can|could|may {Q} be added|put to|in|into|on {G}",
+            "i|we want|need|would like? {Q} to? be? added|put to|in|into|on {G}",
+            "i|we want|need|would like? {Q} in {G}",
             "give|grant|get {Q} access to {H}",
             "give|grant|get {Q} membership of|in|to {G}",
             "{Q} needs|need|wants|want access to {H}",
@@ -137,6 +142,8 @@ const TABLE: &[(Tool, &[&str])] = &[
             "is|are {P} already? a|an? member|part of|in {G}",
             "does|do {P} already? have|own|hold {L}",
             "has|have {P} got? {L}",
+            "check|see|tell me? if|whether {P} has|have|got|holds {L}",
+            "check|see|tell me? if|whether {P} is in|on|at {G}",
             "is|are {P} enabled|active|licensed|disabled|blocked|synced|licenced",
             "is|are {M} account enabled|active|disabled|blocked|synced",
             "do|does we|you have|know a|an|any? one|someone|somebody|person|user|colleague? named|called {P}",
@@ -156,6 +163,23 @@ const SHORT: &[(Tool, &[&str])] = &[
     (LicenseRemove, &["{K} from|off {Q}"]),
     (GroupMemberAdd, &["{P} to|in|into|on {G}", "to|in|into {G}"]),
     (GroupMemberRemove, &["{P} from|of|off {G}", "out? from|of {G}"]),
+];
+
+/// What may follow a clause about the same people, whatever that clause asked: "Ann needs an E3 and
+/// *should be in Finance*".
+pub(super) static SUBJECTLESS: LazyLock<Vec<(Tool, Pattern)>> =
+    LazyLock::new(|| Pattern::table(WITHOUT_SUBJECT));
+
+const WITHOUT_SUBJECT: &[(Tool, &[&str])] = &[
+    (LicenseAssign, &["needs|need|should|must have|get? {L}"]),
+    (
+        GroupMemberAdd,
+        &[
+            "needs|need|should|must|has|have to? be added|put? in|to|into|on {G}",
+            "needs|need|should|must to? join {G}",
+        ],
+    ),
+    (SessionRevoke, &["needs|need|should|must to? be signed|logged out|off {E}"]),
 ];
 
 /// Words that open a request. No name in a list starts with one, so that "Ann and remove Bob" is
@@ -255,5 +279,6 @@ mod tests {
         let written = |table: &[(Tool, &[&str])]| table.iter().map(|(_, t)| t.len()).sum::<usize>();
         assert_eq!(CLAUSES.len(), written(TABLE));
         assert_eq!(ELIDED.len(), written(SHORT));
+        assert_eq!(SUBJECTLESS.len(), written(WITHOUT_SUBJECT));
     }
 }

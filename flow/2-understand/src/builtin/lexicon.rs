@@ -137,7 +137,7 @@ pub(super) const GROUP_WORDS: &[&str] = &["group", "team", "list", "groups", "te
 /// not fit, which is how conditions, crowds, doubts and reports never become a call.
 pub(super) static GRAMMAR: Words = LazyLock::new(|| {
     set(
-        "a about after again all already am an any anybody anyone are as at be because been before \
+        "a about there here after again all already am an any anybody anyone are as at be because been before \
      being but by can could did do does doing each either else every everybody everyone \
      everything everywhere except for from get gets got had has have he her him his how i if in \
      instead into is it later me might must my myself needs neither never no nobody nor not now \
@@ -171,6 +171,6 @@ pub(super) static OFF_CATALOG: Words = LazyLock::new(|| {
 pub(super) static NOT_GROUPS: Words = LazyLock::new(|| {
     set(
         "account calendar call chat conversation inbox invite mailbox meeting owner owners password \
-     role roles thread",
+     role roles thread charge leave hold touch contact duty",
     )
 });

@@ -5,11 +5,11 @@ use std::cell::Cell;
 use subtwin_kernel::{Tool, Who};
 
 use super::asked::{About, Asked};
-use super::catalog::{CLAUSES, ELIDED, VERBS};
+use super::catalog::{CLAUSES, ELIDED, SUBJECTLESS, VERBS};
 use super::noise::{Bare, bare};
 use super::pattern::Found;
 use super::slots::{self, Strictness};
-use super::token::{Line, Token};
+use super::token::{Kind, Line, Token};
 use crate::refer;
 
 /// How many clauses may be tried before a line counts as not understood.
@@ -202,7 +202,7 @@ impl<'a> Reader<'a> {
     /// none.
     fn elided(&self, tokens: &[Token], before: &Asked) -> Option<Asked> {
         let same_tool = ELIDED.iter().filter(|(tool, _)| *tool == before.tool);
-        let mut found = same_tool.filter_map(|(tool, pattern)| {
+        let mut found = same_tool.chain(SUBJECTLESS.iter()).filter_map(|(tool, pattern)| {
             Some(asked(*tool, pattern.find(self.line, tokens, self.slips)?))
         });
         let mut asked = found.next()?;
@@ -215,9 +215,11 @@ impl<'a> Reader<'a> {
         Some(asked)
     }
 
-    /// "Sarah starts Monday", "Bob has left": somebody, then a verb of coming or going.
+    /// "Sarah starts Monday", "Bob has left", "Tom's laptop was stolen", "we have a new hire, Ann":
+    /// somebody, and what happened to them.
     fn remark(&self, tokens: &[Token]) -> Option<Vec<Who>> {
-        const COMES_OR_GOES: &[&str] = &[
+        const AUXILIARIES: &[&str] = &["is", "are", "was", "were", "has", "have", "got", "just"];
+        const EVENTS: &[&str] = &[
             "starts",
             "started",
             "joins",
@@ -236,19 +238,40 @@ impl<'a> Reader<'a> {
             "back",
             "new",
             "our",
+            "lost",
+            "stolen",
+            "hacked",
+            "compromised",
+            "phished",
         ];
-        let at = tokens.iter().position(|token| {
-            token.is_any(COMES_OR_GOES) || token.is_any(&["is", "are", "has", "have", "just"])
-        })?;
+        if let [we, have, a, new, title, name @ ..] = tokens
+            && we.is_any(&["we", "i"])
+            && have.is_any(&["have", "got"])
+            && a.is("a")
+            && new.is("new")
+            && title.is_any(&["hire", "starter", "joiner", "colleague", "employee", "intern"])
+        {
+            let name =
+                name.split_first().filter(|(first, _)| first.is_break()).map_or(name, |n| n.1);
+            return slots::people(self.line, name);
+        }
+        let at = tokens.iter().position(|t| t.is_any(EVENTS) || t.is_any(AUXILIARIES))?;
         let (who, rest) = tokens.split_at_checked(at)?;
         let rest = match rest {
-            [first, rest @ ..] if first.is_any(&["is", "are", "has", "have", "just"]) => rest,
+            [first, rest @ ..] if first.is_any(AUXILIARIES) => rest,
             _ => rest,
         };
-        let comes_or_goes = rest.iter().take(2).any(|token| token.is_any(COMES_OR_GOES));
+        let happened = rest.iter().take(2).any(|token| token.is_any(EVENTS));
         let only_that = !rest.iter().any(|t| t.is_any(VERBS) || t.is_break() || t.is("if"));
-        let short = rest.len() <= 8;
-        (comes_or_goes && only_that && short).then(|| slots::people(self.line, who)).flatten()
+        if !happened || !only_that || rest.len() > 8 {
+            return None;
+        }
+        let owner = who.iter().position(|token| token.kind == Kind::Possessive);
+        match owner {
+            // Tom's laptop: one thing of somebody's.
+            Some(at) if at + 2 == who.len() => slots::owners(self.line, who.get(..=at)?),
+            Some(_) | None => slots::people(self.line, who),
+        }
     }
 }
 
@@ -272,16 +295,16 @@ fn repeated(last: &[Asked], people: &[Who]) -> Option<Vec<Asked>> {
     (!again.is_empty()).then_some(again)
 }
 
-/// Puts the people of the clause before in place of "her" and "them", and in a list those before
-/// it: "Sarah and her manager".
+/// Puts the people of the clause before in place of "her" and "them"; and in "Sarah and her
+/// manager" those before it in the list.
 fn about_them(people: &[Who], before: &[Who]) -> Vec<Who> {
     let mut named: Vec<Who> = Vec::new();
     for who in people {
-        let meant = if named.is_empty() { before } else { named.as_slice() };
         let more = match who {
-            Who::Named(name) if refer::is_plural(name) && !meant.is_empty() => meant.to_vec(),
+            Who::Named(name) if refer::is_plural(name) && !before.is_empty() => before.to_vec(),
+            Who::ManagerOf(_) if !named.is_empty() => vec![about_one(who, &named)],
             Who::Me | Who::Known(_) | Who::Named(_) | Who::ManagerOf(_) => {
-                vec![about_one(who, meant)]
+                vec![about_one(who, before)]
             }
         };
         named.extend(more);
@@ -299,7 +322,6 @@ fn about_one(who: &Who, meant: &[Who]) -> Who {
 
 #[cfg(test)]
 mod tests {
-    use super::super::token::Kind;
     use super::*;
 
     #[test]

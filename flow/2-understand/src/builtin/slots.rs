@@ -87,9 +87,9 @@ fn person(line: &Line, tokens: &[Token]) -> Option<Who> {
     // "Sarah Lin (sarah.lin@contoso.com)": the address says it exactly.
     if let Some(at) = tokens.iter().position(|token| token.low.contains('@')) {
         let exact = tokens.get(at..=at)?;
-        return names_nobody_else(tokens).then(|| Who::Named(line.slice(exact)));
+        return is_name(line, tokens).then(|| Who::Named(line.slice(exact)));
     }
-    names_nobody_else(tokens).then(|| Who::Named(line.slice(tokens)))
+    is_name(line, tokens).then(|| Who::Named(line.slice(tokens)))
 }
 
 fn one(mut people: Vec<Who>) -> Option<Who> {
@@ -125,9 +125,16 @@ fn without_title(tokens: &[Token]) -> &[Token] {
     }
 }
 
-fn names_nobody_else(tokens: &[Token]) -> bool {
+/// Keywords that are also names, when written as such: "Grant Lee", "Doris Day".
+fn is_name_too(line: &Line, token: &Token) -> bool {
+    token.is_any(&["grant", "day", "weeks"])
+        && line.slice(std::slice::from_ref(token)).starts_with(char::is_uppercase)
+}
+
+fn is_name(line: &Line, tokens: &[Token]) -> bool {
     let fits = |token: &Token| match token.kind {
         Kind::Quoted => true,
+        Kind::Word if is_name_too(line, token) => true,
         Kind::Word => {
             token.low.chars().any(char::is_alphabetic)
                 && token.low.len() <= 80
@@ -139,7 +146,9 @@ fn names_nobody_else(tokens: &[Token]) -> bool {
         }
         Kind::Possessive | Kind::Comma | Kind::Stop => false,
     };
-    let verb_first = tokens.first().is_some_and(|token| token.is_any(super::catalog::VERBS));
+    let verb_first = tokens
+        .first()
+        .is_some_and(|first| first.is_any(super::catalog::VERBS) && !is_name_too(line, first));
     (1..=LONGEST_NAME).contains(&tokens.len())
         && tokens.iter().all(fits)
         && !verb_first

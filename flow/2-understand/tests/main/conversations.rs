@@ -92,7 +92,7 @@ async fn an_unclear_answer_is_handed_to_a_human_and_not_asked_again() {
     assert!(again.starts_with("HAND OVER"), "{again}");
     // Afterwards a number answers nothing.
     let number = twin.says("2").await;
-    assert!(number.contains("is not something I do"), "{number}");
+    assert!(number.contains("I can't do that"), "{number}");
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn a_new_request_a_cancel_or_help_is_heard_while_a_question_is_open() {
     twin.says("give Sarah a Visio licence").await;
     assert_eq!(twin.says("never mind").await, "CANCEL");
     let gone = twin.says("1").await;
-    assert!(gone.contains("is not something I do"), "{gone}");
+    assert!(gone.contains("I can't do that"), "{gone}");
     twin.says("give Sarah a Visio licence").await;
     assert!(twin.says("help").await.contains("wait for your yes"));
     assert_eq!(twin.says("1").await, "assign sarah.lin@contoso.com VISIOCLIENT");
@@ -298,7 +298,7 @@ async fn names_that_hide_something_are_shown_escaped() {
 #[tokio::test]
 async fn what_the_twin_does_not_do_is_declined_with_an_offer_that_can_be_taken() {
     let mut twin = Twin::new();
-    let declined = "“reset Bob's password” is not something I do.\nShall I pass it to Dana Kent \
+    let declined = "I can't do that: “reset Bob's password”. Say “help” to see what I do.\nShall I pass it to Dana Kent \
                     (dana@contoso.com)? Say “hand over” and I will.";
     for answer in ["yes please", "hand over", "Sure", "OK, do it"] {
         assert_eq!(twin.says("reset Bob's password").await, declined);
@@ -338,7 +338,7 @@ async fn a_conversation_is_forgotten_after_the_retention_time_and_not_before() {
     twin.says("sign Sarah out").await;
     twin.now += Duration::from_secs(601);
     let late = twin.says("2").await;
-    assert!(late.contains("is not something I do"), "{late}");
+    assert!(late.contains("I can't do that"), "{late}");
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ fn turn(lines: &[String]) -> Turn {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 
     #[test]
     fn no_text_makes_the_brain_panic_or_name_what_nobody_said(
