@@ -12,7 +12,8 @@ pub struct Talk {
 /// What a brain makes of the last line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// It asks for tools, in this order.
+    /// It asks for tools, in this order. Pronouns and "the same" may stand in a name as they were
+    /// said: whoever resolves the calls remembers what they mean.
     Calls(Vec<Call>),
     /// It only talks. Shown as talk, never as a prompt.
     Say(Words),

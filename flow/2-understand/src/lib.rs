@@ -4,9 +4,21 @@
 //! nothing it returns changes anything: a [`Proposal`] still needs the gate.
 
 mod brain;
+mod builtin;
 mod directory;
+mod licence;
+mod memory;
+mod pick;
 mod proposal;
+mod refer;
+mod resolve;
+mod say;
+mod text;
+mod understanding;
 
 pub use brain::{Brain, BrainError, Talk, Turn};
+pub use builtin::Builtin;
 pub use directory::{Directory, LookupError};
 pub use proposal::Proposal;
+pub use text::shown;
+pub use understanding::{Contact, Settings, UnderstandError, Understanding, Understood};

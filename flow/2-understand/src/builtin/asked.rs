@@ -1,0 +1,81 @@
+use subtwin_kernel::{Call, Tool, Which, Who};
+
+/// One thing asked for: a tool, for whom, and what of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) tool: Tool,
+    pub(super) people: Vec<Who>,
+    /// Names of licences or groups, as the tool has it.
+    pub(super) things: Vec<String>,
+}
+
+/// What a tool is about besides a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    Nothing,
+    Licence,
+    Group,
+}
+
+impl Asked {
+    pub(super) fn about(&self) -> About {
+        match self.tool {
+            Tool::UserFind | Tool::SessionRevoke => About::Nothing,
+            Tool::LicenseAssign | Tool::LicenseRemove => About::Licence,
+            Tool::GroupMemberAdd | Tool::GroupMemberRemove => About::Group,
+        }
+    }
+
+    /// The question to put when something is missing.
+    pub(super) fn lacks(&self) -> Option<&'static str> {
+        let no_thing = self.things.is_empty();
+        match (self.about(), self.people.is_empty()) {
+            (_, true) => Some("For whom? A name, mail address or user principal name is fine."),
+            (About::Licence, false) if no_thing => Some(
+                "Which licence? Its name is enough, for example \u{201C}Microsoft 365 E3\u{201D}.",
+            ),
+            (About::Group, false) if no_thing => Some("Which group? Its name is enough."),
+            (About::Nothing | About::Licence | About::Group, false) => None,
+        }
+    }
+
+    /// One call per person and thing.
+    pub(super) fn calls(&self) -> Vec<Call> {
+        let things = match self.about() {
+            About::Nothing => &[String::new()],
+            About::Licence | About::Group => self.things.as_slice(),
+        };
+        let call = |person: &Who, thing: &String| {
+            let (person, thing) = (person.clone(), thing.clone());
+            match self.tool {
+                Tool::UserFind => Call::UserFind { person },
+                Tool::LicenseAssign => Call::LicenseAssign { person, licence: Which::Named(thing) },
+                Tool::LicenseRemove => Call::LicenseRemove { person, licence: Which::Named(thing) },
+                Tool::GroupMemberAdd => Call::GroupMemberAdd { person, group: Which::Named(thing) },
+                Tool::GroupMemberRemove => {
+                    Call::GroupMemberRemove { person, group: Which::Named(thing) }
+                }
+                Tool::SessionRevoke => Call::SessionRevoke { person },
+            }
+        };
+        let pairs = self.people.iter().flat_map(|who| things.iter().map(move |what| (who, what)));
+        pairs.map(|(who, what)| call(who, what)).collect()
+    }
+
+    /// The same for other people.
+    pub(super) fn for_people(&self, people: &[Who]) -> Self {
+        Self { people: people.to_vec(), ..self.clone() }
+    }
+
+    /// What takes it back; nothing for a look or a sign-out.
+    pub(super) fn undone(&self) -> Option<Self> {
+        let tool = match self.tool {
+            Tool::LicenseAssign => Tool::LicenseRemove,
+            Tool::LicenseRemove => Tool::LicenseAssign,
+            Tool::GroupMemberAdd => Tool::GroupMemberRemove,
+            Tool::GroupMemberRemove => Tool::GroupMemberAdd,
+            Tool::UserFind | Tool::SessionRevoke => return None,
+        };
+        Some(Self { tool, ..self.clone() })
+    }
+}
