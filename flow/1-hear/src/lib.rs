@@ -5,6 +5,9 @@
 
 mod channel;
 mod heard;
+mod intake;
+mod lanes;
 
 pub use channel::{Channel, ChannelError};
 pub use heard::{Heard, Speaker};
+pub use intake::{Handler, Intake, Offered, Rest, Seen, SeenError, Settings, Turned};

@@ -1,0 +1,1 @@
+//! The Teams adapter against a Graph that lives in the test.
