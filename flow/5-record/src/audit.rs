@@ -1,7 +1,7 @@
 //! Reading and checking a log offline: on a copy of its directory, or beside the twin that writes
 //! it. Takes no lock and changes nothing.
 
-mod verify;
+pub(crate) mod verify;
 
 use std::io::{self, Write};
 use std::path::Path;

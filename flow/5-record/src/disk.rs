@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::OpenError;
 
-/// The files of one log, by path below its directory. What a call has written is durable when it
-/// returns: a test's disk can fail or stop at any byte of it.
-pub(crate) trait Disk: Send + fmt::Debug {
+/// The files of one log, by path below its directory. Unless it says otherwise, what a call
+/// has written is durable when it returns: a test's disk can fail or stop at any byte of it.
+pub(crate) trait Disk: Send + Sync + fmt::Debug {
     /// A whole file, or nothing where there is none.
     fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>>;
 
@@ -23,6 +23,10 @@ pub(crate) trait Disk: Send + fmt::Debug {
 
     /// Puts a whole file in place at once.
     fn replace(&mut self, path: &str, bytes: &[u8]) -> io::Result<()>;
+
+    /// As [`Disk::replace`], but the file may be lost or spoilt if the power goes: for what follows
+    /// from other files and is made good at the next start.
+    fn replace_derived(&mut self, path: &str, bytes: &[u8]) -> io::Result<()>;
 
     /// Removes a folder and what is in it, if it is there.
     fn remove_folder(&mut self, folder: &str) -> io::Result<()>;
@@ -53,6 +57,15 @@ impl Directory {
     /// For reading, beside whoever writes.
     pub(crate) fn read_only(root: &Path) -> Self {
         Self { root: root.to_owned(), last: None, _lock: None }
+    }
+
+    /// One draft for all: only one thread writes, and what is left of it is of no use.
+    fn draft(&self, path: &str, bytes: &[u8]) -> io::Result<(PathBuf, File)> {
+        make_folder_of(&self.root.join(path))?;
+        let draft = self.root.join("draft");
+        let file = private().create(true).truncate(true).open(&draft)?;
+        file.write_all_at(bytes, 0)?;
+        Ok((draft, file))
     }
 
     fn file(&mut self, path: &str) -> io::Result<&File> {
@@ -117,15 +130,18 @@ impl Disk for Directory {
     }
 
     fn replace(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
-        let full = self.root.join(path);
-        make_folder_of(&full)?;
-        // One draft for all: only one thread writes, and what is left of it is of no use.
-        let draft = self.root.join("draft");
-        let file = private().create(true).truncate(true).open(&draft)?;
-        file.write_all_at(bytes, 0)?;
+        let (draft, file) = self.draft(path, bytes)?;
         file.sync_data()?;
+        let full = self.root.join(path);
         fs::rename(&draft, &full)?;
+        // It may have been the file at hand.
+        self.last = None;
         sync_folder_of(&full)
+    }
+
+    fn replace_derived(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        let (draft, _) = self.draft(path, bytes)?;
+        fs::rename(draft, self.root.join(path))
     }
 
     fn remove_folder(&mut self, folder: &str) -> io::Result<()> {

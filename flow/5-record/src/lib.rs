@@ -18,7 +18,7 @@
 //! zeros; the leaf and so the tree stay, and the erasure is a leaf of its own.
 //!
 //! Only `records/` is needed: tiles and checkpoint follow from it, are written about once a second
-//! and at shutdown, and are made good at every start. One append is one write and one `fdatasync`,
+//! and at shutdown, and are made good at every start (partial tiles of earlier checkpoints go then). One append is one write and one `fdatasync`,
 //! shared by all who wait at that moment.
 //!
 //! # Checking it with other software
@@ -35,6 +35,8 @@
 
 pub mod audit;
 mod checkpoint;
+#[cfg(test)]
+mod crashes;
 mod disk;
 mod error;
 mod leaf;

@@ -1,9 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use jiff::Timestamp;
 use subtwin_kernel::RequestId;
-use subtwin_primitives::{AuditRecord, Event, EventKind, Intent, Leaf, Seen};
+use subtwin_primitives::{AuditRecord, Event, EventKind, Intent, Leaf};
 use tlog_tiles::Checkpoint;
 
 use crate::checkpoint::{self, Signer};
@@ -122,9 +122,12 @@ pub(crate) fn load(disk: &mut dyn Disk, signer: &Signer) -> Result<Loaded, LoadE
             }
         }
     };
-    // The last write may be in the cache only, if its `fdatasync` failed: write it once more.
-    if let Some((path, at, bytes)) = &reading.last_batch {
-        disk.write_at(path, *at, bytes)?;
+    // The last write may be in the cache only, if its `fdatasync` failed before we were stopped: a
+    // copy of the segment is put in its place, so that nothing durable is ever written over.
+    if let Some((path, _)) = &reading.last
+        && let Some(bytes) = disk.read(path)?
+    {
+        disk.replace(path, &bytes)?;
     }
     let tree = make_good(disk, &reading.erased)?;
     reading.recovered.torn = torn;
@@ -138,13 +141,14 @@ struct Reading {
     tree: Tree,
     ledger: Ledger,
     erased: ErasedLeaves,
-    intents: BTreeMap<RequestId, (Timestamp, Intent)>,
-    done: BTreeMap<RequestId, (Timestamp, Trace)>,
+    /// The records of intents without an outcome.
+    intents: BTreeMap<RequestId, Vec<u8>>,
+    /// The records of intents that were done and have no entry.
+    done: BTreeMap<RequestId, Vec<u8>>,
     /// Bodies that are not there: leaf, and the batch it is in.
     lost: Vec<(u64, u64)>,
     last: Option<(String, u64)>,
-    last_batch: Option<(String, u64, Vec<u8>)>,
-    last_first: u64,
+    last_batch: Option<(Cut, u64)>,
     recovered: Recovered,
 }
 
@@ -155,10 +159,9 @@ fn read(disk: &dyn Disk, signer: &Signer) -> Result<(Reading, Option<Cut>), Load
     let signed = signed_head(disk, signer)?;
     let mut reading = Reading::default();
     let mut root_holds = check_root(&reading.tree, signed.as_ref());
-    let walked = walk(disk, |path, segment, batch| {
-        let bytes = segment.get(batch.start..batch.end).unwrap_or_default();
-        reading.last_batch = Some((path.to_owned(), long(batch.start), bytes.to_vec()));
-        reading.last_first = batch.first;
+    let walked = walk(disk, |path, _, batch| {
+        let torn = Torn { leaves: batch.first, bytes: long(batch.end.saturating_sub(batch.start)) };
+        reading.last_batch = Some(((path.to_owned(), long(batch.start), torn), batch.first));
         for found in &batch.records {
             reading.take(found.leaf, found.body, batch.first)?;
             root_holds = root_holds || check_root(&reading.tree, signed.as_ref());
@@ -188,19 +191,17 @@ fn read(disk: &dyn Disk, signer: &Signer) -> Result<(Reading, Option<Cut>), Load
         let torn = Torn { leaves: walked.size, bytes: broken.bytes };
         return Ok((reading, Some((broken.path, broken.at, torn))));
     }
-    let lost = reading.lost.iter().find(|(leaf, _)| !reading.erased.contain(*leaf));
+    let lost = reading.lost.iter().copied().find(|(leaf, _)| !reading.erased.contain(*leaf));
     if let Some((leaf, batch)) = lost {
-        // The system may have written the batch's last block before one in its middle.
-        if *batch < reading.last_first || *batch < covered {
-            return Err(LoadError::Damaged(format!("record {leaf} is not what its leaf says")));
-        }
-        let cut = reading.last_batch.as_ref().map(|(path, at, bytes)| {
-            let torn = Torn { leaves: reading.last_first, bytes: long(bytes.len()) };
-            (path.clone(), *at, torn)
-        });
-        return Ok((reading, cut));
+        // The system may have written the last batch's last block before one in its middle.
+        return match reading.last_batch.take() {
+            Some((cut, first)) if batch == first && first >= covered => Ok((reading, Some(cut))),
+            Some(_) | None => {
+                Err(LoadError::Damaged(format!("record {leaf} is not what its leaf says")))
+            }
+        };
     }
-    reading.finish();
+    reading.finish()?;
     Ok((reading, None))
 }
 
@@ -218,51 +219,65 @@ impl Reading {
             self.lost.push((index, batch));
             return Ok(());
         };
-        // Only these say what is needed from now on; the others need not be parsed.
-        match leaf.event {
-            EventKind::Intent | EventKind::Outcome | EventKind::Entry | EventKind::Erased => {}
-            EventKind::Proposed | EventKind::Declined | EventKind::Twin => return Ok(()),
-        }
-        let record: AuditRecord =
-            serde_json::from_slice(json).map_err(|_| damaged("has a record that is not ours"))?;
-        match record.event {
-            Event::Intent(intent) => {
-                self.intents.insert(intent.request, (record.at, *intent));
+        // Most records are intents that are long closed: only what is left at the end is parsed.
+        match (leaf.event, leaf.request) {
+            (EventKind::Intent, Some(request)) => {
+                self.intents.insert(request, json.to_vec());
             }
-            Event::Outcome(event) => {
-                if let Some((at, intent)) = self.intents.remove(&event.request)
+            (EventKind::Outcome, Some(request)) => {
+                if let (Some(intent), Event::Outcome(event)) =
+                    (self.intents.remove(&request), parse(json)?.event)
                     && event.outcome.is_done()
                 {
-                    let trace = Trace {
-                        action: intent.plan.action,
-                        client_request_id: intent.client_request_id,
-                        sent_at: at,
-                    };
-                    self.done.insert(event.request, (at, trace));
+                    self.done.insert(request, intent);
                 }
             }
-            Event::Entry(event) => match event.seen {
-                Seen::Matched { .. } | Seen::NotVisible {} => {
-                    self.done.remove(&event.request);
+            (EventKind::Entry, Some(request)) => {
+                self.done.remove(&request);
+            }
+            (EventKind::Erased, _) => {
+                if let Event::Erased(event) = parse(json)?.event {
+                    self.erased.add(&event.leaves);
                 }
-            },
-            Event::Erased(event) => self.erased.add(&event.leaves),
-            Event::Proposed(_) | Event::Declined(_) | Event::Twin(_) => {}
+            }
+            (EventKind::Intent | EventKind::Outcome | EventKind::Entry, None)
+            | (EventKind::Proposed | EventKind::Declined | EventKind::Twin, _) => {}
         }
         Ok(())
     }
 
-    fn finish(&mut self) {
-        let mut interrupted: Vec<_> =
-            self.intents.values().map(|(at, intent)| Interrupted::new(intent, *at)).collect();
-        interrupted.sort_by_key(Interrupted::opened_at);
-        let mut awaiting: Vec<_> = self
-            .done
-            .iter()
-            .map(|(request, (_, trace))| AwaitingEntry { request: *request, trace: trace.clone() })
-            .collect();
-        awaiting.sort_by_key(|entry| entry.trace.sent_at);
-        self.recovered = Recovered { interrupted, awaiting_entry: awaiting, torn: None };
+    fn finish(&mut self) -> Result<(), LoadError> {
+        for json in self.intents.values() {
+            let (at, intent) = parse_intent(json)?;
+            self.recovered.interrupted.push(Interrupted::new(&intent, at));
+        }
+        for json in self.done.values() {
+            let (at, intent) = parse_intent(json)?;
+            let trace = Trace {
+                action: intent.plan.action,
+                client_request_id: intent.client_request_id,
+                sent_at: at,
+            };
+            self.recovered.awaiting_entry.push(AwaitingEntry { request: intent.request, trace });
+        }
+        self.recovered.interrupted.sort_by_key(Interrupted::opened_at);
+        self.recovered.awaiting_entry.sort_by_key(|entry| entry.trace.sent_at);
+        Ok(())
+    }
+}
+
+fn parse(json: &[u8]) -> Result<AuditRecord, LoadError> {
+    serde_json::from_slice(json)
+        .map_err(|cause| LoadError::Damaged(format!("a record is not one of ours: {cause}")))
+}
+
+fn parse_intent(json: &[u8]) -> Result<(Timestamp, Intent), LoadError> {
+    let record = parse(json)?;
+    match record.event {
+        Event::Intent(intent) => Ok((record.at, *intent)),
+        other => {
+            Err(LoadError::Damaged(format!("a leaf says intent, its record {:?}", other.kind())))
+        }
     }
 }
 
@@ -280,6 +295,15 @@ fn check_root(tree: &Tree, signed: Option<&Checkpoint>) -> bool {
 /// Every batch is known to be whole.
 fn make_good(disk: &mut dyn Disk, erased: &ErasedLeaves) -> Result<Tree, LoadError> {
     let mut tree = Tree::default();
+    // Partial tiles are many and soon outdated; only the newest are written again.
+    let partial: BTreeSet<String> = disk
+        .list("tile")?
+        .into_iter()
+        .filter_map(|path| path.rsplit_once(".p/").map(|(stem, _)| format!("{stem}.p")))
+        .collect();
+    for folder in partial {
+        disk.remove_folder(&folder)?;
+    }
     for path in disk.list("records")? {
         let bytes = disk.read(&path)?.unwrap_or_default();
         let mut at = 0;

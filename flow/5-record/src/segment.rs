@@ -10,8 +10,8 @@ const LENGTHS: usize = 2 + 4;
 pub(crate) const LARGEST_BATCH: usize = 1024;
 /// A batch is closed when its payload has reached this.
 pub(crate) const FULL_BATCH: usize = 2 << 20;
-/// A segment that has reached this is followed by another one.
-pub(crate) const FULL_SEGMENT: u64 = 16 << 20;
+/// A segment that has reached this is followed by another one. In tests soon, so that crashes meet it.
+pub(crate) const FULL_SEGMENT: u64 = if cfg!(test) { 4 << 10 } else { 16 << 20 };
 
 /// One batch as found in a segment.
 #[derive(Debug)]

@@ -163,7 +163,7 @@ fn put(
     let number = first.saturating_add(u64::try_from(at).unwrap_or(u64::MAX));
     let path = path(level, number, width);
     if disk.read(&path)?.is_none_or(|found| found != bytes) {
-        disk.replace(&path, bytes)?;
+        disk.replace_derived(&path, bytes)?;
     }
     if width == FULL {
         // Narrower ones were for older checkpoints; a full tile serves them too.

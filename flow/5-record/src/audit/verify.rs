@@ -5,7 +5,7 @@ use subtwin_primitives::{AuditRecord, Event, Intent, Leaf};
 use tlog_tiles::{Checkpoint, HASH_SIZE};
 
 use crate::checkpoint;
-use crate::disk::{Directory, Disk};
+use crate::disk::Disk;
 use crate::leaf::{self, Held};
 use crate::ledger::{ErasedLeaves, Ledger};
 use crate::recover::{CHECKPOINT, VKEY, walk};
@@ -57,7 +57,7 @@ impl Report {
     }
 }
 
-pub(super) fn verify(disk: &Directory, trust: &Trust<'_>) -> io::Result<Report> {
+pub(crate) fn verify(disk: &dyn Disk, trust: &Trust<'_>) -> io::Result<Report> {
     let mut check = Check::default();
     check.heads(disk, trust)?;
     let mut tiles = Tiles::of(disk);
@@ -110,7 +110,7 @@ struct Check {
 }
 
 impl Check {
-    fn heads(&mut self, disk: &Directory, trust: &Trust<'_>) -> io::Result<()> {
+    fn heads(&mut self, disk: &dyn Disk, trust: &Trust<'_>) -> io::Result<()> {
         let beside = disk.read(VKEY)?.and_then(|bytes| String::from_utf8(bytes).ok());
         let beside = beside.as_deref().and_then(|text| text.strip_suffix('\n'));
         if !beside.is_some_and(checkpoint::is_vkey) {
@@ -258,7 +258,7 @@ fn check_intent(intent: &Intent) -> Result<(), String> {
 /// Takes the tiles as they should be, and compares them with those that are there.
 #[derive(Debug)]
 struct Tiles<'a> {
-    disk: &'a Directory,
+    disk: &'a dyn Disk,
     required: bool,
     seen: BTreeSet<String>,
     /// The partial ones as wide as can be, by their path without width.
@@ -267,7 +267,7 @@ struct Tiles<'a> {
 }
 
 impl<'a> Tiles<'a> {
-    fn of(disk: &'a Directory) -> Self {
+    fn of(disk: &'a dyn Disk) -> Self {
         let (seen, partial) = (BTreeSet::new(), BTreeMap::new());
         Self { disk, required: true, seen, partial, found: Vec::new() }
     }
@@ -317,7 +317,11 @@ impl Disk for Tiles<'_> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn replace(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+    fn replace(&mut self, _path: &str, _bytes: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn replace_derived(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
         if let Some((stem, _)) = path.rsplit_once(".p/") {
             self.partial.insert(stem.to_owned(), bytes.to_vec());
         }

@@ -151,7 +151,7 @@ async fn a_log_is_open_once_and_only_for_its_own_twin_and_key() {
 }
 
 #[tokio::test]
-async fn many_at_once_share_writes_and_all_are_kept_over_many_segments_and_tiles() {
+async fn what_many_do_at_once_is_all_kept() {
     let dir = tempfile::tempdir().unwrap();
     let world = Arc::new(open(dir.path()));
     let mut actors = JoinSet::new();

@@ -26,7 +26,7 @@ async fn any_flipped_byte_of_any_file_is_found() {
     for (name, bytes) in files(dir.path()) {
         // A sample of the records and bundles, every byte of the rest. Every byte of a batch's own
         // numbers and leaves is tried where batches are read.
-        let step = if bytes.len() > 1024 { 7 } else { 1 };
+        let step = if bytes.len() > 1024 { 23 } else { 1 };
         for at in (0..bytes.len()).step_by(step) {
             let mut changed = bytes.clone();
             changed[at] ^= 0x20;
@@ -37,7 +37,7 @@ async fn any_flipped_byte_of_any_file_is_found() {
         }
         fs::write(dir.path().join(&name), &bytes).unwrap();
     }
-    assert!(flipped > 1500, "{flipped}");
+    assert!(flipped > 1000, "{flipped}");
     assert!(verify(dir.path()).holds());
 }
 
@@ -138,11 +138,10 @@ async fn a_damaged_log_is_not_opened_and_not_changed() {
 async fn tiles_that_are_gone_or_wrong_are_made_good_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     fill(dir.path()).await;
-    let before = files(dir.path());
     fs::write(dir.path().join("tile/0/000.p/17"), b"wrong").unwrap();
+    fs::write(dir.path().join("tile/0/000.p/3"), b"older").unwrap();
     fs::remove_dir_all(dir.path().join("tile/entries")).unwrap();
     assert!(!verify(dir.path()).holds());
     open(dir.path()).log.shut_down().await.unwrap();
     assert!(verify(dir.path()).holds());
-    assert_eq!(before.len(), files(dir.path()).len());
 }
