@@ -148,3 +148,72 @@ impl std::fmt::Debug for NotificationKey {
 
 const AES_256_KEY: usize = 32;
 const AES_BLOCK: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPublicEncryptingKey, PublicEncryptingKey};
+    use base64::Engine as _;
+    use rcgen::PublicKeyData as _;
+
+    use super::{Encrypted, KeyPair, NotificationKey, PKCS_RSA_SHA256, STANDARD, SealError};
+
+    /// A key, and what opens with it: the vector of the crypto that node and openssl agree on,
+    /// its key being the bytes 00 to 1f.
+    fn vector() -> (NotificationKey, Encrypted) {
+        let pem = NotificationKey::generate().unwrap();
+        let pair = KeyPair::from_pkcs8_pem_and_sign_algo(pem.expose(), &PKCS_RSA_SHA256).unwrap();
+        let public = PublicEncryptingKey::from_der(&pair.subject_public_key_info()).unwrap();
+        let public = OaepPublicEncryptingKey::new(public).unwrap();
+        let mut wrapped = vec![0; public.ciphertext_size()];
+        let key: Vec<u8> = (0..0x20).collect();
+        let wrapped = public.encrypt(&OAEP_SHA1_MGF1SHA1, &key, &mut wrapped, None).unwrap();
+        let key = NotificationKey::from_pem(&pem).unwrap();
+        let content = Encrypted {
+            data:
+                "UFxzR8IUj//950kF2GeJB3idGNd4u2/figIlzAWwpqIhTAbHWvMIUdplW3oGI3dMttgby6Tqc0vJvMbi\
+                   aKcyX7ix/P70whPcBIfHlqpjMOM="
+                    .to_owned(),
+            data_signature: "tlOrPBNUTHf5GFNCtSt+GtFoDLWXEtTn42YainSm2+w=".to_owned(),
+            data_key: STANDARD.encode(wrapped),
+            encryption_certificate_id: key.id().to_owned(),
+        };
+        (key, content)
+    }
+
+    #[test]
+    fn the_known_content_opens() {
+        let (key, content) = vector();
+        let plain = String::from_utf8(key.open(&content).unwrap()).unwrap();
+        let known = r#"{"id":"1612289992105","body":{"contentType":"text","content":"test"}}"#;
+        assert_eq!(plain, known);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_content_is_told_apart() {
+        let (key, content) = vector();
+        let open = |change: fn(&mut Encrypted)| {
+            let mut content = content.clone();
+            change(&mut content);
+            key.open(&content).unwrap_err()
+        };
+        assert_eq!(open(|c| c.encryption_certificate_id.push('0')), SealError::Certificate);
+        assert_eq!(open(|c| c.data.push('%')), SealError::Encoding);
+        assert_eq!(open(|c| c.data_key = STANDARD.encode([7; 256])), SealError::Key);
+        assert_eq!(open(|c| c.data_key = String::new()), SealError::Key);
+        assert_eq!(open(|c| c.data_signature = STANDARD.encode([7; 32])), SealError::Signature);
+        // The signature is looked at first: data that cannot be decrypted is told no better.
+        assert_eq!(open(|c| c.data = STANDARD.encode([7; 32])), SealError::Signature);
+        assert_eq!(open(|c| c.data = String::new()), SealError::Signature);
+    }
+
+    #[test]
+    fn a_key_always_has_the_same_certificate() {
+        let pem = NotificationKey::generate().unwrap();
+        let (one, other) =
+            (NotificationKey::from_pem(&pem).unwrap(), NotificationKey::from_pem(&pem).unwrap());
+        assert_eq!(one.certificate(), other.certificate());
+        assert_eq!(one.id(), other.id());
+        assert!(one.id().len() <= 128);
+        assert!(!format!("{one:?}").contains("private"));
+    }
+}

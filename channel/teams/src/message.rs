@@ -233,3 +233,162 @@ struct Body {
 
 /// Bytes of markup. Teams stores about 28 KB; the largest seen was 100 KB.
 const LONGEST_BODY: usize = 128 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use subtwin_kernel::ChatId;
+
+    use super::{Incoming, Listener, Message, is_one_on_one};
+
+    const TENANT: &str = "11111111-1111-4111-8111-111111111111";
+    const TWIN: &str = "22222222-2222-4222-8222-222222222222";
+    const DOUG: &str = "33333333-3333-4333-8333-333333333333";
+    const OTHER: &str = "44444444-4444-4444-8444-444444444444";
+    const CHAT: &str = "19:22222222-2222-4222-8222-222222222222_33333333-3333-4333-8333-333333333333@unq.gbl.spaces";
+
+    fn listener() -> Listener {
+        Listener { tenant: TENANT.parse().unwrap(), twin: TWIN.parse().unwrap() }
+    }
+
+    /// A person's message, with one thing changed.
+    fn read(change: impl FnOnce(&mut Value)) -> Incoming {
+        let mut json = json!({
+            "id": "1616964509832", "messageType": "message", "chatId": CHAT,
+            "createdDateTime": "2021-03-28T20:48:29.832Z",
+            "lastModifiedDateTime": "2021-03-28T20:48:29.8321234-08:00",
+            "lastEditedDateTime": null, "deletedDateTime": null,
+            "from": {"application": null, "device": null, "user": {"id": DOUG,
+                "displayName": "Doug", "userIdentityType": "aadUser", "tenantId": TENANT}},
+            "body": {"contentType": "html", "content": "<p>hi</p>"}
+        });
+        change(&mut json);
+        Message::read(&json, None, listener()).unwrap().incoming
+    }
+
+    fn heard(change: impl FnOnce(&mut Value)) -> subtwin_hear::Heard {
+        match read(change) {
+            Incoming::Heard(heard) => heard,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_persons_message_is_heard() {
+        let heard = heard(|_| {});
+        assert_eq!(heard.text, "hi");
+        assert_eq!(heard.from.tenant.to_string(), TENANT);
+        assert_eq!(heard.at.to_string(), "2021-03-28T20:48:29.832Z");
+        assert!(heard.one_on_one && !heard.edited);
+    }
+
+    #[test]
+    fn who_wrote_it_decides() {
+        assert_eq!(read(|m| m["from"]["user"]["id"] = json!(TWIN)), Incoming::Own);
+        assert_eq!(read(|m| m["from"]["user"]["id"] = json!(TWIN.to_uppercase())), Incoming::Own);
+        assert_eq!(read(|m| m["from"] = Value::Null), Incoming::System);
+        assert_eq!(read(|m| m["messageType"] = json!("unknownFutureValue")), Incoming::System);
+        assert_eq!(read(|m| m["messageType"] = json!("systemEventMessage")), Incoming::System);
+        assert_eq!(read(|m| m["messageType"] = Value::Null), Incoming::System);
+        let bot = json!({"user": null, "application": {"id": DOUG}});
+        assert!(matches!(read(|m| m["from"] = bot), Incoming::Ignored(_)));
+        for kind in ["anonymousGuest", "skypeUser", "phoneUser", "emailUser", "unknownFutureValue"]
+        {
+            let incoming = read(|m| m["from"]["user"]["userIdentityType"] = json!(kind));
+            assert!(matches!(incoming, Incoming::Ignored(_)), "{kind}: {incoming:?}");
+        }
+    }
+
+    #[test]
+    fn a_person_of_another_tenant_keeps_their_tenant() {
+        let heard = heard(|m| {
+            m["from"]["user"]["userIdentityType"] = json!("federatedUser");
+            m["from"]["user"]["tenantId"] = json!(OTHER);
+        });
+        assert_eq!(heard.from.tenant.to_string(), OTHER);
+        let nowhere = read(|m| {
+            m["from"]["user"]["userIdentityType"] = json!("federatedUser");
+            m["from"]["user"]["tenantId"] = Value::Null;
+        });
+        assert!(matches!(nowhere, Incoming::Ignored(_)), "{nowhere:?}");
+    }
+
+    #[test]
+    fn what_was_taken_back_is_gone() {
+        assert_eq!(read(|m| m["deletedDateTime"] = json!("2021-03-28T20:49:00Z")), Incoming::Gone);
+        assert_eq!(read(|m| m["body"]["content"] = json!("")), Incoming::Gone);
+        assert_eq!(read(|m| m["body"] = Value::Null), Incoming::Gone);
+        let empty = read(|m| m["body"]["content"] = json!("<p>&nbsp;</p><img src=\"x\">"));
+        assert!(matches!(empty, Incoming::Ignored(_)), "{empty:?}");
+    }
+
+    #[test]
+    fn a_very_long_message_is_not_cut_into_a_short_one() {
+        let long = format!("yes{}no", " ".repeat(200_000));
+        let incoming = read(|m| m["body"]["content"] = json!(long));
+        assert!(matches!(incoming, Incoming::Ignored(_)));
+    }
+
+    #[test]
+    fn plain_text_is_not_read_as_markup() {
+        let heard = heard(|m| {
+            m["body"] = json!({"contentType": "text", "content": " a <b> &amp;\u{a0}c "});
+        });
+        assert_eq!(heard.text, "a <b> &amp; c");
+    }
+
+    #[test]
+    fn an_edited_message_says_so() {
+        assert!(heard(|m| m["lastEditedDateTime"] = json!("2021-03-28T20:49:00Z")).edited);
+    }
+
+    #[test]
+    fn a_message_found_in_another_chat_is_refused() {
+        let json = json!({"id": "1", "chatId": CHAT});
+        let elsewhere = ChatId::parse("19:elsewhere@thread.v2").unwrap();
+        Message::read(&json, Some(&elsewhere), listener()).unwrap_err();
+        Message::read(&json!({"id": "1"}), None, listener()).unwrap_err();
+        Message::read(&json!({"id": "x", "chatId": CHAT}), None, listener()).unwrap_err();
+    }
+
+    #[test]
+    fn only_the_twins_own_pair_is_one_on_one() {
+        let twin = TWIN.parse().unwrap();
+        for (chat, expected) in [
+            (CHAT.to_owned(), true),
+            (format!("19:{DOUG}_{TWIN}@unq.gbl.spaces"), true),
+            (format!("19:{DOUG}_{OTHER}@unq.gbl.spaces"), false),
+            (format!("19:{TWIN}_{TWIN}@unq.gbl.spaces"), false),
+            (format!("19:{TWIN}@unq.gbl.spaces"), false),
+            ("19:0123456789abcdef0123456789abcdef@thread.v2".to_owned(), false),
+            (format!("19:{DOUG}_{TWIN}@thread.v2"), false),
+        ] {
+            assert_eq!(is_one_on_one(&ChatId::parse(&chat).unwrap(), twin), expected, "{chat}");
+        }
+    }
+
+    proptest! {
+        /// Whatever a message's fields hold, reading it ends, and nothing unusual is heard.
+        #[test]
+        fn anything_can_be_read(
+            field in prop::sample::select(vec!["id", "chatId", "messageType", "from", "body",
+                "createdDateTime", "lastEditedDateTime", "deletedDateTime"]),
+            value in prop_oneof![
+                Just(Value::Null), any::<bool>().prop_map(Value::from),
+                any::<u64>().prop_map(Value::from), ".{0,20}".prop_map(Value::from),
+                Just(json!([])), Just(json!({})), Just(json!({"user": {}})),
+            ],
+        ) {
+            let mut json = json!({"id": "1616964509832", "messageType": "message", "chatId": CHAT,
+                "from": {"user": {"id": DOUG, "tenantId": TENANT}}, "body": {"content": "hi"}});
+            json[field] = value;
+            if let Ok(message) = Message::read(&json, None, listener())
+                && let Incoming::Heard(heard) = message.incoming
+            {
+                prop_assert_eq!(heard.from.user.to_string(), DOUG);
+                prop_assert!(!heard.text.is_empty());
+            }
+        }
+    }
+}

@@ -73,6 +73,43 @@ enum Alive {
     Anew,
 }
 
+/// What was done for a living subscription, and when it is renewed next.
+#[derive(Clone, Copy, Debug)]
+struct Acts {
+    last: Instant,
+    renewed: Option<Instant>,
+    reauthorized: Option<Instant>,
+    due: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Nothing,
+    /// Moves the end, and authorises anew.
+    Renew,
+    Reauthorize,
+}
+
+impl Acts {
+    /// What to do when the service asks for authorisation. It says so again every quarter of an
+    /// hour. Renewing does it too, but the two are not to come close to one another.
+    fn when_asked(&self, now: Instant) -> Act {
+        let lately = |at: Option<Instant>| at.is_some_and(|at| now < at + NOT_BOTH_WITHIN);
+        if now < self.last + CROSSING {
+            Act::Nothing
+        } else if lately(self.renewed) {
+            Act::Renew
+        } else if now + NOT_BOTH_WITHIN < self.due {
+            Act::Reauthorize
+        } else if lately(self.reauthorized) {
+            // It is renewed soon.
+            Act::Nothing
+        } else {
+            Act::Renew
+        }
+    }
+}
+
 impl std::fmt::Debug for Kept {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Kept").field("id", &self.id).finish_non_exhaustive()
@@ -161,47 +198,48 @@ impl Subscriber {
         gap: &impl Fn(),
     ) {
         let Some(id) = kept.as_ref().map(|kept| kept.id.clone()) else { return };
-        let mut acted = Instant::now();
-        let mut renewed = (alive == Alive::Still).then_some(acted);
-        let mut due = acted + self.renew_in();
+        let now = Instant::now();
+        let mut acts = Acts {
+            last: now,
+            renewed: (alive == Alive::Still).then_some(now),
+            reauthorized: None,
+            due: now + self.renew_in(),
+        };
         let mut refusals = 0;
         loop {
-            let event = tokio::select! {
-                () = tokio::time::sleep_until(due) => None,
+            let act = tokio::select! {
+                () = tokio::time::sleep_until(acts.due) => Act::Renew,
                 event = events.recv() => match event {
-                    Some(event) => Some(event),
+                    Some(Lifecycle::Reauthorize) => acts.when_asked(Instant::now()),
+                    Some(Lifecycle::Missed) => {
+                        gap();
+                        Act::Nothing
+                    }
+                    Some(Lifecycle::Removed) => {
+                        tracing::warn!("the service removed the subscription");
+                        self.board.note(|status| status.subscription = None);
+                        *kept = None;
+                        return;
+                    }
                     // Nobody listens any more: the twin stops.
                     None => std::future::pending().await,
                 },
             };
-            let now = Instant::now();
-            let result = match event {
-                Some(Lifecycle::Missed) => {
-                    gap();
-                    continue;
-                }
-                Some(Lifecycle::Removed) => {
-                    tracing::warn!("the service removed the subscription");
-                    self.board.note(|status| status.subscription = None);
-                    *kept = None;
-                    return;
-                }
-                // It crossed what was just done.
-                Some(Lifecycle::Reauthorize) if now < acted + CROSSING => continue,
-                // Not both of them within ten minutes; either one will do.
-                Some(Lifecycle::Reauthorize)
-                    if renewed.is_none_or(|at| now >= at + NOT_BOTH_WITHIN) =>
-                {
-                    due = due.max(now + NOT_BOTH_WITHIN);
-                    self.reauthorize(&id).await
-                }
-                Some(Lifecycle::Reauthorize) | None => {
-                    renewed = Some(now);
-                    due = now + self.renew_in();
-                    self.renew(&id).await
-                }
+            let result = match act {
+                Act::Nothing => continue,
+                Act::Reauthorize => self.reauthorize(&id).await,
+                Act::Renew => self.renew(&id).await,
             };
-            acted = Instant::now();
+            let now = Instant::now();
+            acts.last = now;
+            match act {
+                Act::Nothing => {}
+                Act::Reauthorize => acts.reauthorized = Some(now),
+                Act::Renew => {
+                    acts.renewed = Some(now);
+                    acts.due = now + self.renew_in();
+                }
+            }
             match result {
                 Ok(()) => {
                     refusals = 0;
@@ -217,7 +255,7 @@ impl Subscriber {
                         *kept = None;
                         return;
                     }
-                    due = acted + AFTER_FAILURE;
+                    acts.due = now + AFTER_FAILURE;
                 }
             }
         }
