@@ -10,6 +10,8 @@ mod chats;
 mod groups;
 mod licences;
 mod messages;
+#[cfg(test)]
+pub(crate) mod model;
 mod odata;
 mod presence;
 mod roles;
