@@ -3,7 +3,7 @@
 //! Plain data and the rules that keep it consistent. Knows no HTTP and no JSON.
 
 mod apps;
-mod audit;
+pub(crate) mod audit;
 mod chats;
 mod company;
 mod groups;
