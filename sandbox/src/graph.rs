@@ -7,8 +7,10 @@ mod apps;
 mod audit_logs;
 mod batch;
 mod chats;
+mod filter;
 mod groups;
 mod licences;
+mod listing;
 mod messages;
 #[cfg(test)]
 pub(crate) mod model;
@@ -27,6 +29,7 @@ use uuid::Uuid;
 
 use crate::wire::{Body, Request, Response};
 use crate::world::{Sandbox, World};
+pub(crate) use audit_logs::kind;
 
 /// Who calls, as their access token says.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use super::listing::Listing;
 use super::{Answer, Call, Handled, Problem};
 use crate::world::World;
 
-pub(crate) use entries::{directory_audit, sign_in};
+pub(crate) use entries::{directory_audit, kind, sign_in};
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
     let (method, path) = call.route();

@@ -61,9 +61,11 @@ impl Filter {
             Self::StartsWith(path, prefix) => at(object, path)
                 .as_str()
                 .is_some_and(|text| text.to_lowercase().starts_with(&prefix.to_lowercase())),
-            Self::Some(path, inner, op, literal) => at(object, path)
-                .as_array()
-                .is_some_and(|items| items.iter().any(|item| compare(at(item, inner), *op, literal))),
+            Self::Some(path, inner, op, literal) => {
+                at(object, path).as_array().is_some_and(|items| {
+                    items.iter().any(|item| compare(at(item, inner), *op, literal))
+                })
+            }
         }
     }
 }
@@ -312,8 +314,14 @@ mod tests {
 
     use super::*;
 
-    const PROPERTIES: &[&str] =
-        &["activityDateTime", "initiatedBy/user/id", "targetResources/id", "name", "status/errorCode", "kinds"];
+    const PROPERTIES: &[&str] = &[
+        "activityDateTime",
+        "initiatedBy/user/id",
+        "targetResources/id",
+        "name",
+        "status/errorCode",
+        "kinds",
+    ];
 
     fn admits(filter: &str) -> bool {
         let object = json!({
@@ -324,7 +332,9 @@ mod tests {
             "status": {"errorCode": 50126},
             "kinds": ["one", "two"],
         });
-        Filter::parse(filter, PROPERTIES).unwrap_or_else(|e| panic!("{filter}: {e:?}")).admits(&object)
+        Filter::parse(filter, PROPERTIES)
+            .unwrap_or_else(|e| panic!("{filter}: {e:?}"))
+            .admits(&object)
     }
 
     #[test]

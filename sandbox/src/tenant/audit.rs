@@ -221,7 +221,8 @@ impl World {
             Actor::User { id, .. } => self.tenant.people.get(*id).map(|user| user.upn.clone()),
             Actor::App { .. } => None,
         };
-        let delay = self.faults.audit_delay_ms.map_or(self.tenant.audit.delay, Duration::from_millis);
+        let delay =
+            self.faults.audit_delay_ms.map_or(self.tenant.audit.delay, Duration::from_millis);
         let audit = &mut self.tenant.audit;
         // Real pairs are about a millisecond apart, and no two entries share a tick.
         let at = audit.entries.last().map_or(now, |last| {

@@ -71,7 +71,8 @@ fn modified(property: &ModifiedProperty) -> Value {
 /// `UserType` repeats the row of the same name; `User-Agent` is the caller's.
 fn details(entry: &Entry) -> Value {
     let rows = entry.targets.iter().flat_map(|target| &target.properties);
-    let types = rows.filter(|row| row.name == "TargetId.UserType").filter_map(|row| row.new.as_ref());
+    let types =
+        rows.filter(|row| row.name == "TargetId.UserType").filter_map(|row| row.new.as_ref());
     let types = types.map(|quoted| json!({"key": "UserType", "value": quoted.trim_matches('"')}));
     let agent = entry.user_agent.iter().map(|agent| json!({"key": "User-Agent", "value": agent}));
     types.chain(agent).collect()

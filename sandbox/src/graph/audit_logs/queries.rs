@@ -161,11 +161,7 @@ fn json_of(search: &Search, status: &str) -> Value {
 /// Searches take their time: minutes in reality, so clients must poll here too.
 fn status(search: &Search, now: Timestamp) -> &'static str {
     let age = now.duration_since(search.created);
-    if age < SignedDuration::from_millis(500) {
-        "running"
-    } else {
-        "succeeded"
-    }
+    if age < SignedDuration::from_millis(500) { "running" } else { "succeeded" }
 }
 
 fn find<'a>(world: &'a World, call: &Call) -> Result<&'a Search, Problem> {

@@ -29,6 +29,11 @@ impl Trace {
         }
     }
 
+    /// What ties the call's entries together, before the log's own choice.
+    pub(crate) fn correlation(&self) -> Uuid {
+        self.correlation
+    }
+
     fn log(&self, world: &mut World, (activity, category, operation): Deed, targets: Vec<Target>) {
         let agent = self.user_agent.clone();
         world.audit(&self.caller, self.correlation, activity, category, operation, targets, agent);
@@ -169,10 +174,7 @@ fn group_link(tenant: &Tenant, group: Uuid, member: Uuid, added: bool) -> Vec<Ta
 /// A group was made.
 pub(crate) fn group_created(world: &mut World, trace: &Trace, group: Uuid) {
     let name = world.tenant.groups.get(group).map(|group| group.display_name.clone());
-    let rows = vec![
-        change("DisplayName", json!([]), json!([name])),
-        included(&["DisplayName"]),
-    ];
+    let rows = vec![change("DisplayName", json!([]), json!([name])), included(&["DisplayName"])];
     let target = bare(TargetKind::Group, group, name, rows);
     trace.log(world, ("Add group", "GroupManagement", "Add"), vec![target]);
 }
@@ -204,7 +206,8 @@ pub(crate) fn sessions_revoked(
     before: Timestamp,
     after: Timestamp,
 ) {
-    let row = || change("StsRefreshTokensValidFrom", json!([seconds(before)]), json!([seconds(after)]));
+    let row =
+        || change("StsRefreshTokensValidFrom", json!([seconds(before)]), json!([seconds(after)]));
     let bare = person(&world.tenant, user, vec![row()]);
     trace.log(
         world,
