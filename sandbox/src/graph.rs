@@ -7,6 +7,8 @@ mod apps;
 mod audit_logs;
 mod batch;
 mod chats;
+#[cfg(test)]
+pub(crate) mod desk;
 mod filter;
 mod groups;
 mod licences;

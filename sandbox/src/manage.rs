@@ -304,7 +304,12 @@ impl Query {
     fn window(&self, now: Timestamp) -> Result<(Timestamp, Timestamp), Trouble> {
         let ago = |span: SignedDuration| now.saturating_sub(span).unwrap_or(Timestamp::MIN);
         let (from, until) = match (self.time("startTime")?, self.time("endTime")?) {
-            (None, None) => return Ok((ago(DAY), Timestamp::MAX)),
+            // Whole seconds, so that the link to the next page can name the same window.
+            (None, None) => {
+                let until = Timestamp::from_second(now.as_second().saturating_add(1));
+                let until = until.unwrap_or(Timestamp::MAX);
+                return Ok((until.saturating_sub(DAY).unwrap_or(Timestamp::MIN), until));
+            }
             (Some(from), Some(until)) => (from, until),
             _ => return Err(out_of_window()),
         };

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::listing::Listing;
 use super::{Answer, Call, Handled, Problem};
 use crate::tenant::audit::events::{self, Trace, seconds};
-use crate::tenant::{Sku, Tenant, Unlicensed, User, Wanted};
+use crate::tenant::{AssignedLicence, Effect, Sku, Tenant, Unlicensed, User, Wanted};
 use crate::world::{Event, World};
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
@@ -68,7 +68,7 @@ fn detail(world: &World, call: &Call) -> Result<Answer, Problem> {
     let context = format!("users('{}')/licenseDetails", user.id);
     let id = call.segment(3);
     let mut details = license_details(&world.tenant, user).into_iter();
-    let found = details.find(|detail| detail["id"].as_str() == Some(id));
+    let found = details.find(|detail| detail.get("id").and_then(Value::as_str) == Some(id));
     let found = found.ok_or_else(|| Problem::not_found(id))?;
     Listing { context: &context, ..SKUS }.entity(call, found)
 }
@@ -105,9 +105,8 @@ fn reprocess(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     let user = writable(world, call, WRITE)?;
     let now = world.now();
     let before = world.tenant.people.get(user).map(|user| user.licences.clone());
-    world.tenant.reprocess_licences(user, now);
-    let before = before.unwrap_or_default();
-    inherited(world, &Trace::of(call), user, &before);
+    let moved = world.tenant.reprocess_licences(user, now);
+    inherited(world, &Trace::of(call), user, &before.unwrap_or_default(), moved);
     answer(world, call, user)
 }
 
@@ -144,8 +143,8 @@ fn assign_to_group(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     for member in members.into_iter().flatten() {
         let before = world.tenant.people.get(member).map(|user| user.licences.clone());
         let now = world.now();
-        world.tenant.recompute_group_licences(member, now);
-        inherited(world, &trace, member, &before.unwrap_or_default());
+        let moved = world.tenant.recompute_group_licences(member, now);
+        inherited(world, &trace, member, &before.unwrap_or_default(), moved);
     }
     world.emit(Event::Directory { id });
     let name = world.tenant.groups.get(id).map(|group| group.display_name.clone());
@@ -154,17 +153,25 @@ fn assign_to_group(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     Ok(Answer { status: 202, headers: Vec::new(), body: Some(listing.wrapped(call, body)) })
 }
 
-/// Writes down what group licensing changed for one member, if anything.
+/// Counts and writes down what group licensing changed for one member, if anything.
 fn inherited(
     world: &mut World,
     trace: &Trace,
     user: Uuid,
-    before: &[crate::tenant::AssignedLicence],
+    before: &[AssignedLicence],
+    (came, went): (Vec<Uuid>, Vec<Uuid>),
 ) {
-    if world.tenant.people.get(user).is_some_and(|user| user.licences != before) {
-        events::license_inherited(world, trace.correlation(), user, before);
-        world.emit(Event::Directory { id: user });
+    if world.tenant.people.get(user).is_none_or(|user| user.licences == before) {
+        return;
     }
+    for sku in came {
+        world.tenant.ledger.count(Effect::LicenceAssigned { user, sku });
+    }
+    for sku in went {
+        world.tenant.ledger.count(Effect::LicenceRemoved { user, sku });
+    }
+    events::license_inherited(world, trace.correlation(), user, before);
+    world.emit(Event::Directory { id: user });
 }
 
 /// The user in the path, when the caller may change licences.
@@ -193,7 +200,7 @@ fn wanted(body: &Value) -> Result<Wanted, Problem> {
         let plans = item.get("disabledPlans").and_then(Value::as_array);
         let plans = plans.map_or(&[][..], Vec::as_slice);
         let plans = plans.iter().map(guid).collect::<Result<_, _>>()?;
-        wanted.add.push((guid(&item["skuId"])?, plans));
+        wanted.add.push((guid(item.get("skuId").unwrap_or(&Value::Null))?, plans));
     }
     for item in array(body, "removeLicenses")? {
         wanted.remove.push(guid(item)?);
@@ -366,7 +373,7 @@ pub(crate) fn assigned_plans(tenant: &Tenant, user: &User) -> Value {
     for held in user.licences.iter().filter(|held| held.state == "Active") {
         let Some(sku) = tenant.skus.get(held.sku) else { continue };
         for (id, name) in sku.plans.iter().filter(|(id, _)| !held.disabled_plans.contains(id)) {
-            if plans.iter().any(|plan| plan["servicePlanId"] == json!(id)) {
+            if plans.iter().any(|plan| plan.get("servicePlanId") == Some(&json!(id))) {
                 continue;
             }
             plans.push(json!({

@@ -33,7 +33,8 @@ impl Listing<'_> {
         }
         let total = items.len();
         if let Some(token) = call.option("$skiptoken") {
-            let after = items.iter().position(|item| item["id"].as_str() == Some(token));
+            let after =
+                items.iter().position(|item| item.get("id").and_then(Value::as_str) == Some(token));
             let Some(after) = after else {
                 return Err(Problem::bad_request("The skip token is not valid."));
             };
@@ -41,7 +42,11 @@ impl Listing<'_> {
         }
         let size = top(call, self.page)?;
         let next = (items.len() > size)
-            .then(|| items.get(size.saturating_sub(1)).and_then(|item| item["id"].as_str()))
+            .then(|| {
+                items
+                    .get(size.saturating_sub(1))
+                    .and_then(|item| item.get("id").and_then(Value::as_str))
+            })
             .flatten()
             .map(|last| next_link(call, last));
         items.truncate(size);

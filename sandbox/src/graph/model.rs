@@ -91,7 +91,7 @@ fn structured(type_name: &str, value: &Value, at: &str, wrong: &mut Vec<String>)
     };
     for (key, value) in object {
         let key = match key.split_once('@') {
-            Some((property, _)) if property.is_empty() => continue,
+            Some(("", _)) => continue,
             Some((property, _)) => property,
             None => key.as_str(),
         };

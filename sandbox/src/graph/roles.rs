@@ -114,10 +114,15 @@ fn one_role(
 
 fn activate(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     may_write(world, call)?;
-    let named = call.body["roleTemplateId"].as_str().and_then(|id| Uuid::try_parse(id).ok());
+    let named = call
+        .body
+        .get("roleTemplateId")
+        .and_then(Value::as_str)
+        .and_then(|id| Uuid::try_parse(id).ok());
     let template = TEMPLATES.iter().find(|(id, _)| Some(*id) == named);
-    let (template, display_name) = template
-        .ok_or_else(|| Problem::not_found(call.body["roleTemplateId"].as_str().unwrap_or("")))?;
+    let (template, display_name) = template.ok_or_else(|| {
+        Problem::not_found(call.body.get("roleTemplateId").and_then(Value::as_str).unwrap_or(""))
+    })?;
     if world.tenant.roles.find(*template).is_some() {
         return Err(Problem::bad_request(
             "A conflicting object with one or more of the specified property values is present \
@@ -134,7 +139,7 @@ fn activate(world: &mut World, call: &Call) -> Result<Answer, Problem> {
 
 fn add(world: &mut World, call: &Call, role: &Role) -> Result<Answer, Problem> {
     may_write(world, call)?;
-    let link = call.body["@odata.id"].as_str().unwrap_or_default();
+    let link = call.body.get("@odata.id").and_then(Value::as_str).unwrap_or_default();
     let key = link.rsplit('/').next().unwrap_or_default();
     let id = principal(&world.tenant, key).ok_or_else(|| Problem::not_found(key))?;
     let added = world.tenant.roles.get_mut(role.id).is_some_and(|role| role.members.insert(id));
@@ -213,7 +218,7 @@ fn assignment(world: &World, call: &Call) -> Result<Answer, Problem> {
     call.needs(READ)?;
     let id = call.segment(3);
     let mut all = all_assignments(&world.tenant).into_iter();
-    let found = all.find(|assignment| assignment["id"].as_str() == Some(id));
+    let found = all.find(|assignment| assignment.get("id").and_then(Value::as_str) == Some(id));
     ASSIGNMENTS.entity(call, found.ok_or_else(|| Problem::not_found(id))?)
 }
 

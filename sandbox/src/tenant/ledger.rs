@@ -29,6 +29,7 @@ impl Ledger {
     }
 
     /// How often exactly this happened.
+    #[cfg(test)]
     pub(crate) fn times(&self, effect: &Effect) -> u64 {
         self.0.get(effect).copied().unwrap_or(0)
     }
@@ -87,5 +88,41 @@ impl Effect {
             fields.insert(label.0.to_owned(), json!(label.1));
         }
         value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_json_view_totals_each_kind_and_names_the_objects() {
+        let tenant = Tenant::sample(1, 60);
+        let sarah = tenant.people.find("sarah.lin@contoso.com").unwrap().id;
+        let (one, other) = (tenant.skus.0[0].id, tenant.skus.0[1].id);
+        let group = tenant.groups.iter().next().unwrap();
+        let mut ledger = Ledger::default();
+        ledger.count(Effect::LicenceAssigned { user: sarah, sku: one });
+        ledger.count(Effect::LicenceAssigned { user: sarah, sku: one });
+        ledger.count(Effect::LicenceAssigned { user: sarah, sku: other });
+        ledger.count(Effect::MemberAdded { group: group.id, user: sarah });
+        let view = ledger.json(&tenant);
+        assert_eq!(view["totals"], json!({"licenceAssigned": 3, "memberAdded": 1}));
+        let effects = view["effects"].as_array().unwrap();
+        assert_eq!(effects.len(), 3);
+        let twice = effects.iter().find(|effect| effect["sku"] == json!(one)).unwrap();
+        assert_eq!(
+            *twice,
+            json!({
+                "effect": "licenceAssigned",
+                "times": 2,
+                "user": sarah,
+                "upn": "sarah.lin@contoso.com",
+                "sku": one,
+                "skuPartNumber": tenant.skus.0[0].part_number,
+            })
+        );
+        let joined = effects.iter().find(|effect| effect["effect"] == "memberAdded").unwrap();
+        assert_eq!(joined["groupName"], json!(group.display_name));
     }
 }

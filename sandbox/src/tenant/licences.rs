@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Effect, Tenant, User};
+use super::{Effect, Tenant};
 
 /// A licence a user holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,17 +139,23 @@ impl Tenant {
         Ok(effects)
     }
 
-    /// Tries again what group licensing could not do, as when there was no seat.
-    pub(crate) fn reprocess_licences(&mut self, user: Uuid, now: Timestamp) {
+    /// Tries again what group licensing could not do, as when there was no seat. Returns the SKUs
+    /// that came and went.
+    pub(crate) fn reprocess_licences(
+        &mut self,
+        user: Uuid,
+        now: Timestamp,
+    ) -> (Vec<Uuid>, Vec<Uuid>) {
         if let Some(person) = self.people.get_mut(user) {
             person.licences.retain(|held| held.by_group.is_none() || held.state == "Active");
         }
-        self.recompute_group_licences(user, now);
+        self.recompute_group_licences(user, now)
     }
 
     /// How many users hold a SKU, counted from the users.
+    #[cfg(test)]
     pub(crate) fn holders(&self, sku: Uuid) -> usize {
-        let holds = |user: &&User| active(&user.licences).contains(&sku);
+        let holds = |user: &&super::User| active(&user.licences).contains(&sku);
         self.people.iter().filter(holds).count()
     }
 

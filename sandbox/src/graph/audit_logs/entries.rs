@@ -52,7 +52,8 @@ fn initiated_by(entry: &Entry) -> Value {
 fn target(target: &Target) -> Value {
     json!({
         "id": target.id,
-        "displayName": target.display_name,
+        // Captured: people are named by their UPN only.
+        "displayName": target.display_name.as_ref().filter(|_| target.kind != TargetKind::User),
         "type": kind(target.kind),
         "userPrincipalName": target.upn,
         "groupType": (target.kind == TargetKind::Group).then_some("azureAD"),

@@ -29,7 +29,7 @@ const QUERIES: Listing<'_> =
 fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     may_search(call)?;
     let time = |name: &str| {
-        let text = call.body[name].as_str();
+        let text = call.body.get(name).and_then(Value::as_str);
         text.and_then(|text| text.parse::<Timestamp>().ok()).ok_or_else(|| {
             Problem::bad_request(format!("The property '{name}' is missing or not a time."))
         })
@@ -41,7 +41,7 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     for unsupported in
         ["keywordFilter", "ipAddressFilters", "administrativeUnitIdFilters", "recordTypeFilters"]
     {
-        let given = &call.body[unsupported];
+        let given = call.body.get(unsupported).unwrap_or(&Value::Null);
         if !given.is_null() && given != &json!([]) && given != &json!("") {
             return Err(Problem::unsupported(format!(
                 "The sandbox cannot search the audit log by {unsupported}."
@@ -49,13 +49,13 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         }
     }
     let strings = |name: &str| {
-        let items = call.body[name].as_array().map_or(&[][..], Vec::as_slice);
+        let items = call.body.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
     };
     let search = Search {
         id: world.guid(),
         created: world.now(),
-        display_name: call.body["displayName"].as_str().map(str::to_owned),
+        display_name: call.body.get("displayName").and_then(Value::as_str).map(str::to_owned),
         from,
         until,
         operations: strings("operationFilters"),
@@ -102,7 +102,7 @@ fn records(world: &World, call: &Call) -> Result<Answer, Problem> {
 
 fn matches(search: &Search, record: &Value) -> bool {
     let any = |wanted: &[String], name: &str| {
-        let value = record[name].as_str().unwrap_or_default();
+        let value = record.get(name).and_then(Value::as_str).unwrap_or_default();
         // "Change user license" finds "Change user license.", as in Purview.
         let plain = |text: &str| text.trim_end_matches('.').to_lowercase();
         wanted.is_empty() || wanted.iter().any(|wanted| plain(wanted) == plain(value))
@@ -114,17 +114,17 @@ fn matches(search: &Search, record: &Value) -> bool {
 
 fn audit_log_record(record: Value) -> Value {
     json!({
-        "id": record["Id"],
-        "createdDateTime": record["CreationTime"].as_str().map(|at| format!("{at}Z")),
+        "id": record.get("Id"),
+        "createdDateTime": record.get("CreationTime").and_then(Value::as_str).map(|at| format!("{at}Z")),
         "auditLogRecordType": "AzureActiveDirectory",
-        "operation": record["Operation"],
-        "organizationId": record["OrganizationId"],
-        "userType": if record["UserType"] == json!(0) { "Regular" } else { "System" },
-        "userId": record["UserId"],
-        "service": record["Workload"],
-        "objectId": record["ObjectId"],
-        "userPrincipalName": record["UserId"],
-        "clientIp": record["ClientIP"],
+        "operation": record.get("Operation"),
+        "organizationId": record.get("OrganizationId"),
+        "userType": if record.get("UserType") == Some(&json!(0)) { "Regular" } else { "System" },
+        "userId": record.get("UserId"),
+        "service": record.get("Workload"),
+        "objectId": record.get("ObjectId"),
+        "userPrincipalName": record.get("UserId"),
+        "clientIp": record.get("ClientIP"),
         "administrativeUnits": [],
         "auditData": with_type(record),
     })

@@ -80,8 +80,8 @@ fn license_pair(
 ) -> [(Deed, Vec<Target>); 2] {
     let after = tenant.people.get(user).map_or(&[][..], |user| &user.licences);
     let properties = vec![
-        change("AssignedLicense", licenses(tenant, before), licenses(tenant, after)),
-        change("AssignedPlan", plans(tenant, before), plans(tenant, after)),
+        change("AssignedLicense", &licenses(tenant, before), &licenses(tenant, after)),
+        change("AssignedPlan", &plans(tenant, before), &plans(tenant, after)),
     ];
     [
         (
@@ -115,7 +115,7 @@ fn plans(tenant: &Tenant, held: &[AssignedLicence]) -> Value {
     for licence in held {
         let plans = tenant.skus.get(licence.sku).map_or(&[][..], |sku| &sku.plans);
         for (plan, name) in plans.iter().filter(|(id, _)| !licence.disabled_plans.contains(id)) {
-            if seen.iter().any(|row| row["ServicePlanId"] == json!(plan)) {
+            if seen.iter().any(|row| row.get("ServicePlanId") == Some(&json!(plan))) {
                 continue;
             }
             seen.push(json!({
@@ -174,7 +174,7 @@ fn group_link(tenant: &Tenant, group: Uuid, member: Uuid, added: bool) -> Vec<Ta
 /// A group was made.
 pub(crate) fn group_created(world: &mut World, trace: &Trace, group: Uuid) {
     let name = world.tenant.groups.get(group).map(|group| group.display_name.clone());
-    let rows = vec![change("DisplayName", json!([]), json!([name])), included(&["DisplayName"])];
+    let rows = vec![change("DisplayName", &json!([]), &json!([name])), included(&["DisplayName"])];
     let target = bare(TargetKind::Group, group, name, rows);
     trace.log(world, ("Add group", "GroupManagement", "Add"), vec![target]);
 }
@@ -207,7 +207,7 @@ pub(crate) fn sessions_revoked(
     after: Timestamp,
 ) {
     let row =
-        || change("StsRefreshTokensValidFrom", json!([seconds(before)]), json!([seconds(after)]));
+        || change("StsRefreshTokensValidFrom", &json!([seconds(before)]), &json!([seconds(after)]));
     let bare = person(&world.tenant, user, vec![row()]);
     trace.log(
         world,
@@ -220,7 +220,7 @@ pub(crate) fn sessions_revoked(
 
 /// Tools 7 and 8: `Disable account` or `Enable account`, and `Update user`.
 pub(crate) fn account_enabled(world: &mut World, trace: &Trace, user: Uuid, enabled: bool) {
-    let row = || change("AccountEnabled", json!([!enabled]), json!([enabled]));
+    let row = || change("AccountEnabled", &json!([!enabled]), &json!([enabled]));
     let activity = if enabled { "Enable account" } else { "Disable account" };
     let bare = person(&world.tenant, user, vec![row()]);
     trace.log(world, (activity, "UserManagement", "Update"), vec![bare]);
@@ -237,7 +237,7 @@ pub(crate) fn user_updated(
 ) {
     let rows = changes
         .iter()
-        .map(|(name, old, new)| change(attribute(name), listed(old), listed(new)))
+        .map(|(name, old, new)| change(attribute(name), &listed(old), &listed(new)))
         .collect();
     let target = updated(&world.tenant, user, rows);
     trace.log(world, UPDATE_USER, vec![target]);
@@ -266,7 +266,7 @@ pub(crate) fn password_reset(
     trace.log(world, ("Reset user password", "UserManagement", "Update"), vec![target]);
     // Captured: password values are null on both sides.
     let password = ModifiedProperty { name: "Password", old: None, new: None };
-    let force = change("ForceChangePassword", json!([!force_change]), json!([force_change]));
+    let force = change("ForceChangePassword", &json!([!force_change]), &json!([force_change]));
     let target = person(&world.tenant, user, vec![password, force]);
     trace.log(world, ("Update PasswordProfile", "UserManagement", "Update"), vec![target]);
     sessions_revoked(world, trace, user, before, after);
@@ -276,9 +276,9 @@ pub(crate) fn password_reset(
 pub(crate) fn user_created(world: &mut World, trace: &Trace, user: Uuid) {
     let person = world.tenant.people.get(user);
     let rows = vec![
-        change("AccountEnabled", json!([]), json!([person.is_none_or(|user| user.enabled)])),
-        change("DisplayName", json!([]), json!([person.map(|user| user.display_name.clone())])),
-        change("UserPrincipalName", json!([]), json!([person.map(|user| user.upn.clone())])),
+        change("AccountEnabled", &json!([]), &json!([person.is_none_or(|user| user.enabled)])),
+        change("DisplayName", &json!([]), &json!([person.map(|user| user.display_name.clone())])),
+        change("UserPrincipalName", &json!([]), &json!([person.map(|user| user.upn.clone())])),
     ];
     let target = updated(&world.tenant, user, rows);
     trace.log(world, ("Add user", "UserManagement", "Add"), vec![target]);
@@ -417,7 +417,7 @@ pub(crate) fn app_role_changed(
 const UPDATE_USER: Deed = ("Update user", "UserManagement", "Update");
 
 /// An attribute change: values are arrays.
-fn change(name: &'static str, old: Value, new: Value) -> ModifiedProperty {
+fn change(name: &'static str, old: &Value, new: &Value) -> ModifiedProperty {
     ModifiedProperty { name, old: Some(old.to_string()), new: Some(new.to_string()) }
 }
 
@@ -438,7 +438,7 @@ fn included(names: &[&str]) -> ModifiedProperty {
 fn attributes(changes: &[(&str, Value, Value)]) -> Vec<ModifiedProperty> {
     let mut rows: Vec<_> = changes
         .iter()
-        .map(|(name, old, new)| change(attribute(name), listed(old), listed(new)))
+        .map(|(name, old, new)| change(attribute(name), &listed(old), &listed(new)))
         .collect();
     let names: Vec<_> = rows.iter().map(|row| row.name).collect();
     rows.push(included(&names));
