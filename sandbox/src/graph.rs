@@ -7,10 +7,16 @@ mod apps;
 mod audit_logs;
 mod batch;
 mod chats;
+#[cfg(test)]
+pub(crate) mod desk;
+mod filter;
 mod groups;
 mod licences;
+mod listing;
 mod messages;
 mod objects;
+#[cfg(test)]
+pub(crate) mod model;
 mod odata;
 mod presence;
 mod roles;
@@ -28,6 +34,7 @@ use uuid::Uuid;
 
 use crate::wire::{Body, Request, Response};
 use crate::world::{Sandbox, World};
+pub(crate) use audit_logs::kind;
 
 /// Who calls, as their access token says.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 //! Plain data and the rules that keep it consistent. Knows no HTTP and no JSON.
 
 mod apps;
-mod audit;
+pub(crate) mod audit;
 mod chats;
 mod company;
 mod groups;
@@ -11,6 +11,7 @@ mod ledger;
 mod licences;
 mod people;
 mod roles;
+mod scopes;
 
 pub(crate) use apps::{
     Application, Apps, ConsentPolicy, Grant, GrantKind, KeyCredential, ServicePrincipal,
@@ -22,9 +23,10 @@ pub(crate) use company::{
 };
 pub(crate) use groups::{BadRule, Group, Groups, Moved, Rule};
 pub(crate) use ledger::{Effect, Ledger};
-pub(crate) use licences::{AssignedLicence, Sku, Skus};
+pub(crate) use licences::{AssignedLicence, Sku, Skus, Unlicensed, Wanted};
 pub(crate) use people::{Extra, People, User};
-pub(crate) use roles::{Role, Roles};
+pub(crate) use roles::{Role, Roles, TEMPLATES};
+pub(crate) use scopes::{PERMISSIONS, Permission, permission};
 
 use uuid::Uuid;
 
