@@ -1,6 +1,7 @@
 //! The one mutable state of the sandbox, its clock, its dice, and what is told when it changes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rand::rngs::SmallRng;
@@ -13,11 +14,14 @@ use uuid::Uuid;
 use crate::faults::Faults;
 use crate::settings::Settings;
 use crate::tenant::Tenant;
+use crate::token::{Keys, Sessions};
 
 /// A running sandbox, shared by every connection.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     pub(crate) settings: Settings,
+    /// What access tokens are signed with.
+    pub(crate) keys: Keys,
     world: Mutex<World>,
     /// What the page listens to.
     pub(crate) events: broadcast::Sender<Event>,
@@ -30,7 +34,11 @@ pub(crate) struct Sandbox {
 pub(crate) struct World {
     pub(crate) tenant: Tenant,
     pub(crate) faults: Faults,
+    /// Sign-ins under way and what they gave out.
+    pub(crate) sessions: Sessions,
     dice: SmallRng,
+    token_lifetime: Duration,
+    audit_delay: Duration,
     /// How far the sandbox's clock is moved from the machine's.
     pub(crate) clock_offset: SignedDuration,
     events: broadcast::Sender<Event>,
@@ -77,13 +85,17 @@ impl Sandbox {
         let world = World {
             tenant,
             faults: Faults::default(),
+            sessions: Sessions::default(),
             dice: SmallRng::seed_from_u64(settings.seed ^ 0x0005_7711_7E57),
+            token_lifetime: settings.token_lifetime,
+            audit_delay: settings.audit_delay,
             clock_offset: SignedDuration::ZERO,
             events: events.clone(),
             outbox,
         };
         let sandbox = Self {
             settings,
+            keys: Keys::default(),
             world: Mutex::new(world),
             events,
             tasks: TaskTracker::new(),
@@ -115,6 +127,18 @@ impl World {
     /// A number below `bound` (0 when `bound` is 0).
     pub(crate) fn roll(&mut self, bound: u64) -> u64 {
         self.dice.next_u64().checked_rem(bound).unwrap_or(0)
+    }
+
+    /// How long access tokens issued now live.
+    pub(crate) fn token_lifetime(&self) -> Duration {
+        self.token_lifetime
+    }
+
+    /// When an audit entry or a sign-in written now becomes visible.
+    pub(crate) fn visible_at(&self) -> Timestamp {
+        let delay = self.faults.audit_delay_ms.map_or(self.audit_delay, Duration::from_millis);
+        let delay = SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX);
+        self.now().saturating_add(delay).unwrap_or(Timestamp::MAX)
     }
 
     /// Tells the page and the notifier.
