@@ -6,14 +6,14 @@
 mod apps;
 mod audit_logs;
 mod batch;
-mod chats;
+pub(crate) mod chats;
 mod groups;
 mod licences;
-mod messages;
+pub(crate) mod messages;
 mod odata;
-mod presence;
+pub(crate) mod presence;
 mod roles;
-mod subscriptions;
+pub(crate) mod subscriptions;
 mod users;
 
 use std::collections::BTreeSet;

@@ -16,7 +16,11 @@ pub(crate) use apps::{
     Application, Apps, ConsentPolicy, Grant, GrantKind, KeyCredential, ServicePrincipal,
 };
 pub(crate) use audit::{Actor, Audit, Entry, ModifiedProperty, SignIn, Target, TargetKind};
-pub(crate) use chats::{Chat, ChatKind, Chats, Member, Message, Sender};
+pub(crate) use chats::{
+    Chat, ChatKind, Chats, Counts, DeliveryPolicy, Draft, HostedContent, Lifecycle, Member,
+    Message, Outsider, PREFERRED, Partners, Presence, Presences, Quirks, Rich, SET, Sender,
+    StatusMessage, Subscription, Subscriptions, Watch, millis,
+};
 pub(crate) use groups::{Group, Groups};
 pub(crate) use ledger::{Effect, Ledger};
 pub(crate) use licences::{AssignedLicence, Sku, Skus};
