@@ -3,10 +3,12 @@
 //! Handlers are synchronous functions over the [`World`]; they never wait. What has to wait (the
 //! handshake of a subscription) is done here, around them.
 
+mod address;
 mod apps;
 mod audit_logs;
 mod batch;
 pub(crate) mod chats;
+mod front;
 mod groups;
 mod licences;
 pub(crate) mod messages;
@@ -17,14 +19,13 @@ pub(crate) mod subscriptions;
 mod users;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::wire::{Body, Request, Response};
-use crate::world::{Sandbox, World};
+use crate::world::World;
+pub(crate) use front::answer;
 
 /// Who calls, as their access token says.
 #[derive(Clone, Debug)]
@@ -196,15 +197,9 @@ impl Problem {
 /// What a handler makes of a call: `None` when the path is not its own.
 pub(crate) type Handled = Option<Result<Answer, Problem>>;
 
-/// Answers one HTTP request to Graph.
-pub(crate) async fn answer(sandbox: &Arc<Sandbox>, request: &Request) -> Response {
-    let _ = (sandbox, request);
-    Response { status: 501, headers: Vec::new(), body: Body::Empty }
-}
-
 /// Answers one call, on its own or inside a `$batch`.
 pub(crate) fn dispatch(world: &mut World, call: &Call) -> Result<Answer, Problem> {
-    let modules: [fn(&mut World, &Call) -> Handled; 9] = [
+    let modules: [fn(&mut World, &Call) -> Handled; 10] = [
         users::handle,
         groups::handle,
         licences::handle,
@@ -214,6 +209,7 @@ pub(crate) fn dispatch(world: &mut World, call: &Call) -> Result<Answer, Problem
         chats::handle,
         messages::handle,
         presence::handle,
+        subscriptions::handle,
     ];
     modules.iter().find_map(|handle| handle(world, call)).unwrap_or_else(|| {
         Err(Problem::unsupported(format!(

@@ -21,10 +21,13 @@ pub(crate) use chats::{
     Message, Outsider, PREFERRED, Partners, Presence, Presences, Quirks, Rich, SET, Sender,
     StatusMessage, Subscription, Subscriptions, Watch, millis,
 };
-pub(crate) use groups::{Group, Groups};
+pub(crate) use company::{
+    SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, SAMPLE_PASSWORD, TWIN_ADMIN_APP, TWIN_CHAT_APP,
+};
+pub(crate) use groups::{BadRule, Group, Groups, Moved, Rule};
 pub(crate) use ledger::{Effect, Ledger};
 pub(crate) use licences::{AssignedLicence, Sku, Skus};
-pub(crate) use people::{People, User};
+pub(crate) use people::{Extra, People, User};
 pub(crate) use roles::{Role, Roles};
 
 use uuid::Uuid;

@@ -1,10 +1,15 @@
 //! The token service (`login.microsoftonline.com`): discovery, sign-in, consent, tokens.
 
+mod keys;
+mod sessions;
+
 use std::sync::Arc;
 
 use crate::graph::{Caller, Problem};
 use crate::wire::{Request, Response};
 use crate::world::Sandbox;
+pub(crate) use keys::Keys;
+pub(crate) use sessions::Sessions;
 
 /// Answers one request to the login host.
 pub(crate) async fn answer(_sandbox: &Arc<Sandbox>, _request: &Request) -> Response {

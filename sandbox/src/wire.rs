@@ -13,6 +13,8 @@ pub(crate) enum Service {
     Graph,
     /// `manage.office.com`.
     Manage,
+    /// `management.azure.com`: just enough for `az login`.
+    Azure,
     /// The page and the control endpoints: the sandbox's own.
     Local,
 }
@@ -58,6 +60,8 @@ pub(crate) enum Body {
     File(&'static str, &'static [u8]),
     /// Server-sent events: each item is one event's `data`.
     Events(tokio::sync::mpsc::Receiver<String>),
+    /// No answer at all: the connection is closed.
+    Cut,
 }
 
 impl Response {

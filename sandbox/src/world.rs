@@ -13,11 +13,14 @@ use uuid::Uuid;
 use crate::faults::Faults;
 use crate::settings::Settings;
 use crate::tenant::Tenant;
+use crate::token::{Keys, Sessions};
 
 /// A running sandbox, shared by every connection.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     pub(crate) settings: Settings,
+    /// What access tokens are signed with.
+    pub(crate) keys: Keys,
     world: Mutex<World>,
     /// What the page listens to.
     pub(crate) events: broadcast::Sender<Event>,
@@ -30,6 +33,8 @@ pub(crate) struct Sandbox {
 pub(crate) struct World {
     pub(crate) tenant: Tenant,
     pub(crate) faults: Faults,
+    /// Sign-ins under way and what they gave out.
+    pub(crate) sessions: Sessions,
     dice: SmallRng,
     /// How far the sandbox's clock is moved from the machine's.
     pub(crate) clock_offset: SignedDuration,
@@ -76,6 +81,7 @@ impl Sandbox {
         let world = World {
             tenant,
             faults: Faults::default(),
+            sessions: Sessions::default(),
             dice: SmallRng::seed_from_u64(settings.seed ^ 0x0005_7711_7E57),
             clock_offset: SignedDuration::ZERO,
             events: events.clone(),
@@ -83,6 +89,7 @@ impl Sandbox {
         };
         let sandbox = Self {
             settings,
+            keys: Keys::default(),
             world: Mutex::new(world),
             events,
             tasks: TaskTracker::new(),

@@ -34,31 +34,73 @@ pub(crate) struct User {
     pub(crate) sessions_valid_from: Timestamp,
     /// For the password grant and the sign-in page; sample users share one.
     pub(crate) password: String,
+    /// What few people have filled in.
+    pub(crate) extra: Option<Box<Extra>>,
 }
 
-/// Every user, found by id or by UPN (any case).
+/// The rarely used part of a profile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extra {
+    pub(crate) company_name: Option<String>,
+    pub(crate) street_address: Option<String>,
+    pub(crate) city: Option<String>,
+    pub(crate) state: Option<String>,
+    pub(crate) postal_code: Option<String>,
+    pub(crate) country: Option<String>,
+    pub(crate) other_mails: Vec<String>,
+}
+
+impl User {
+    /// Whether this SKU is held, directly or through a group, and its services work.
+    pub(crate) fn holds(&self, sku: Uuid) -> bool {
+        self.licences.iter().any(|licence| licence.sku == sku && licence.state == "Active")
+    }
+}
+
+/// Every user, found by id, by UPN (any case) or by mail address.
 #[derive(Debug, Default)]
 pub(crate) struct People {
     by_id: HashMap<Uuid, usize>,
     by_upn: HashMap<String, usize>,
-    all: Vec<User>,
+    /// Only addresses that differ from the UPN.
+    by_mail: HashMap<String, usize>,
+    /// Deleted users leave a gap, so that a position stays a stable page mark.
+    all: Vec<Option<User>>,
 }
 
 impl People {
     /// Adds a user. The caller has made sure that id and UPN are new.
     pub(crate) fn add(&mut self, user: User) {
         let at = self.all.len();
+        let upn = user.upn.to_lowercase();
         self.by_id.insert(user.id, at);
-        self.by_upn.insert(user.upn.to_lowercase(), at);
-        self.all.push(user);
+        if let Some(mail) = user.mail.as_ref().map(|mail| mail.to_lowercase())
+            && mail != upn
+        {
+            self.by_mail.insert(mail, at);
+        }
+        self.by_upn.insert(upn, at);
+        self.all.push(Some(user));
+    }
+
+    /// Takes a user out of the directory.
+    pub(crate) fn remove(&mut self, id: Uuid) -> Option<User> {
+        let at = self.by_id.remove(&id)?;
+        let user = self.all.get_mut(at)?.take()?;
+        self.by_upn.remove(&user.upn.to_lowercase());
+        if let Some(mail) = &user.mail {
+            self.by_mail.remove(&mail.to_lowercase());
+        }
+        Some(user)
     }
 
     pub(crate) fn get(&self, id: Uuid) -> Option<&User> {
-        self.all.get(*self.by_id.get(&id)?)
+        self.at(*self.by_id.get(&id)?)
     }
 
+    /// For changes to anything but id, UPN and mail, which are indexed.
     pub(crate) fn get_mut(&mut self, id: Uuid) -> Option<&mut User> {
-        self.all.get_mut(*self.by_id.get(&id)?)
+        self.all.get_mut(*self.by_id.get(&id)?)?.as_mut()
     }
 
     /// By object id or UPN, as Graph's `/users/{id | userPrincipalName}`.
@@ -66,11 +108,32 @@ impl People {
         if let Ok(id) = Uuid::try_parse(key) {
             return self.get(id);
         }
-        self.all.get(*self.by_upn.get(&key.to_lowercase())?)
+        self.at(*self.by_upn.get(&key.to_lowercase())?)
+    }
+
+    /// By primary mail address.
+    pub(crate) fn find_by_mail(&self, mail: &str) -> Option<&User> {
+        let mail = mail.to_lowercase();
+        let by_mail = self.by_mail.get(&mail).or_else(|| self.by_upn.get(&mail));
+        let user = self.at(*by_mail?)?;
+        user.mail.as_ref().is_some_and(|own| own.to_lowercase() == mail).then_some(user)
     }
 
     /// In creation order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &User> {
-        self.all.iter()
+        self.all.iter().flatten()
+    }
+
+    /// In creation order, each with its position, from a position on.
+    pub(crate) fn from(&self, position: usize) -> impl Iterator<Item = (usize, &User)> {
+        self.all
+            .iter()
+            .enumerate()
+            .skip(position)
+            .filter_map(|(at, user)| user.as_ref().map(|user| (at, user)))
+    }
+
+    fn at(&self, position: usize) -> Option<&User> {
+        self.all.get(position)?.as_ref()
     }
 }

@@ -1,0 +1,114 @@
+use uuid::{Uuid, uuid};
+
+use super::{Dice, day};
+use crate::tenant::{Application, Apps, ConsentPolicy, Grant, GrantKind, ServicePrincipal};
+
+/// The app through which the twin chats.
+pub(crate) const TWIN_CHAT_APP: Uuid = uuid!("5b7a0c11-0001-4c4e-9a51-7a0000000001");
+/// The app through which the twin works.
+pub(crate) const TWIN_ADMIN_APP: Uuid = uuid!("5b7a0c11-0002-4c4e-9a51-7a0000000002");
+/// A public client with broad scopes, for foreign command lines.
+pub(crate) const SAMPLE_CLI_APP: Uuid = uuid!("5b7a0c11-0003-4c4e-9a51-7a0000000003");
+/// A confidential client with application permissions.
+pub(crate) const SAMPLE_DAEMON_APP: Uuid = uuid!("5b7a0c11-0004-4c4e-9a51-7a0000000004");
+/// Microsoft Graph, the same in every tenant.
+const GRAPH: Uuid = uuid!("00000003-0000-0000-c000-000000000000");
+/// Office 365 Management APIs, the same in every tenant.
+const MANAGEMENT: Uuid = uuid!("c5393580-f805-4401-95e8-94b7a6ef2fc2");
+
+const SIGN_IN: &str = "openid profile offline_access";
+
+const CHAT: &str = "Chat.Create Chat.ReadWrite ChatMessage.Send Presence.ReadWrite User.Read";
+
+const ADMIN: &str = "AuditLog.Read.All Directory.Read.All GroupMember.ReadWrite.All \
+                     LicenseAssignment.ReadWrite.All Organization.Read.All User.Read \
+                     User.Read.All User.RevokeSessions.All";
+
+const CLI: &str = "Application.Read.All AuditLog.Read.All Chat.Create Chat.ReadWrite \
+                   ChatMessage.Send Directory.Read.All Directory.ReadWrite.All Domain.Read.All \
+                   Group.ReadWrite.All GroupMember.ReadWrite.All LicenseAssignment.ReadWrite.All \
+                   Organization.Read.All Presence.ReadWrite RoleManagement.Read.Directory \
+                   User.EnableDisableAccount.All User.Read User.Read.All User.ReadWrite.All \
+                   User.RevokeSessions.All";
+
+const DAEMON: &[&str] = &[
+    "AuditLog.Read.All",
+    "Directory.Read.All",
+    "Group.Read.All",
+    "Organization.Read.All",
+    "User.Read.All",
+];
+
+/// The apps of the company, with consent given by an administrator.
+pub(super) fn registered(dice: &mut Dice) -> Apps {
+    let graph = principal(dice, GRAPH, "Microsoft Graph");
+    let management = principal(dice, MANAGEMENT, "Office 365 Management APIs");
+    let mut apps = Apps {
+        graph: graph.id,
+        applications: Vec::new(),
+        principals: vec![graph, management.clone()],
+        grants: Vec::new(),
+        role_assignments: Vec::new(),
+        consent: ConsentPolicy::Users,
+    };
+    add(&mut apps, dice, TWIN_CHAT_APP, "IT Twin Chat", CHAT);
+    let admin = add(&mut apps, dice, TWIN_ADMIN_APP, "IT Twin Admin", ADMIN);
+    let cli = add(&mut apps, dice, SAMPLE_CLI_APP, "Contoso Command Line", CLI);
+    for client in [admin, cli] {
+        grant(&mut apps, dice, client, management.id, "ActivityFeed.Read");
+    }
+    let daemon = add(&mut apps, dice, SAMPLE_DAEMON_APP, "Contoso Reporting", "");
+    if let Some(app) = apps.applications.last_mut() {
+        app.public_client = false;
+        app.redirect_uris.clear();
+        app.required_roles = DAEMON.iter().map(|role| (*role).to_owned()).collect();
+    }
+    apps.role_assignments.extend(DAEMON.iter().map(|role| (daemon, (*role).to_owned())));
+    apps
+}
+
+/// Registers a public client and consents to its scopes. Returns its service principal.
+fn add(apps: &mut Apps, dice: &mut Dice, app_id: Uuid, name: &str, scopes: &str) -> Uuid {
+    let scopes = if scopes.is_empty() { String::new() } else { format!("{SIGN_IN} {scopes}") };
+    apps.applications.push(Application {
+        id: dice.guid(),
+        app_id,
+        display_name: name.to_owned(),
+        // Any port matches.
+        redirect_uris: vec!["http://localhost".to_owned()],
+        public_client: true,
+        keys: Vec::new(),
+        secrets: Vec::new(),
+        required_scopes: scopes.split_whitespace().map(str::to_owned).collect(),
+        required_roles: Vec::new(),
+        created: day(20),
+    });
+    let principal = principal(dice, app_id, name);
+    let client = principal.id;
+    apps.principals.push(principal);
+    if !scopes.is_empty() {
+        let graph = apps.graph;
+        grant(apps, dice, client, graph, &scopes);
+    }
+    client
+}
+
+fn grant(apps: &mut Apps, dice: &mut Dice, client: Uuid, resource: Uuid, scopes: &str) {
+    apps.grants.push(Grant {
+        id: dice.guid().simple().to_string(),
+        client,
+        resource,
+        kind: GrantKind::AllPrincipals,
+        scopes: scopes.split_whitespace().map(str::to_owned).collect(),
+    });
+}
+
+fn principal(dice: &mut Dice, app_id: Uuid, name: &str) -> ServicePrincipal {
+    ServicePrincipal {
+        id: dice.guid(),
+        app_id,
+        display_name: name.to_owned(),
+        enabled: true,
+        created: day(20),
+    }
+}

@@ -1,0 +1,71 @@
+use jiff::{SignedDuration, Timestamp};
+
+use super::apps::SAMPLE_CLI_APP;
+use super::{Dice, day};
+use crate::tenant::{Actor, Audit, Entry, SignIn, Target, TargetKind, Tenant, User};
+
+/// What happened before anybody looked: Sarah was hired, and a few people signed in.
+pub(super) fn told(tenant: &Tenant, dice: &mut Dice) -> Audit {
+    let mut audit = Audit::default();
+    let person = |upn: &str| tenant.people.find(upn);
+    let (Some(ken), Some(sarah), Some(victor)) = (
+        person("ken.adachi@contoso.com"),
+        person("sarah.lin@contoso.com"),
+        person("victor.novak@contoso.com"),
+    ) else {
+        return audit;
+    };
+    let mut entry = |activity, operation, target: &User, at: Timestamp| {
+        let correlation = dice.guid();
+        audit.entries.push(Entry {
+            id: format!("Directory_{correlation}_NXG5K_{}", dice.percent()),
+            at,
+            visible: at,
+            correlation,
+            activity,
+            category: "UserManagement",
+            operation,
+            actor: Actor::User {
+                id: ken.id,
+                app_id: SAMPLE_CLI_APP,
+                app_name: "Contoso Command Line".to_owned(),
+            },
+            targets: vec![Target {
+                kind: TargetKind::User,
+                id: target.id,
+                display_name: Some(target.display_name.clone()),
+                upn: Some(target.upn.clone()),
+                properties: Vec::new(),
+            }],
+            user_agent: None,
+        });
+    };
+    entry("Disable account", "Update", victor, day(985));
+    entry("Add user", "Add", sarah, sarah.created);
+    for (at, (upn, error)) in (0..).zip(SIGN_INS) {
+        let Some(user) = person(upn) else { continue };
+        let at = day(991).saturating_add(SignedDuration::from_mins(at * 7)).unwrap_or(day(991));
+        audit.sign_ins.push(SignIn {
+            id: dice.guid(),
+            at,
+            visible: at,
+            user: Some(user.id),
+            app_id: SAMPLE_CLI_APP,
+            app_name: "Contoso Command Line".to_owned(),
+            interactive: true,
+            error: *error,
+            correlation: dice.guid(),
+            token: None,
+        });
+    }
+    audit
+}
+
+/// Who signed in, and the AADSTS number (0 for success).
+const SIGN_INS: &[(&str, u32)] = &[
+    ("doug@contoso.com", 0),
+    ("alex.kim@contoso.com", 50126),
+    ("alex.kim@contoso.com", 0),
+    ("victor.novak@contoso.com", 50057),
+    ("dana@contoso.com", 0),
+];

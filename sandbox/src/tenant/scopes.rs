@@ -1,0 +1,101 @@
+//! The Graph permissions the sandbox knows. Made by `sandbox/data/scopes.sh`; do not edit.
+
+/// One permission, as a delegated scope, an application role or both.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Permission {
+    pub(crate) name: &'static str,
+    /// Id among Graph's `oauth2PermissionScopes`; empty when there is none or it is not known.
+    pub(crate) delegated: &'static str,
+    /// Id among Graph's `appRoles`; empty when there is none or it is not known.
+    pub(crate) application: &'static str,
+    /// Users cannot consent to it themselves.
+    pub(crate) admin: bool,
+    /// What it means, for the consent page.
+    pub(crate) meaning: &'static str,
+}
+
+/// A known permission by its name in any case.
+pub(crate) fn permission(name: &str) -> Option<&'static Permission> {
+    PERMISSIONS.iter().find(|known| known.name.eq_ignore_ascii_case(name))
+}
+
+#[rustfmt::skip]
+pub(crate) const PERMISSIONS: &[Permission] = &[
+    Permission { name: "email", delegated: "64a6cdd6-aab1-4aaf-94b8-3cc8405e90d0", application: "", admin: false, meaning: "See your e-mail address" },
+    Permission { name: "offline_access", delegated: "7427e0e9-2fba-42fe-b0c0-848c9e6a8182", application: "", admin: false, meaning: "Keep the access you give it until you take it back" },
+    Permission { name: "openid", delegated: "37f7f235-527c-4136-accd-4a02d197296e", application: "", admin: false, meaning: "Sign you in" },
+    Permission { name: "profile", delegated: "14dad69e-099b-42c9-810b-d002981feec1", application: "", admin: false, meaning: "See your name and picture" },
+    Permission { name: "User.Read", delegated: "e1fe6dd8-ba31-4d61-89e7-88639da4683d", application: "", admin: false, meaning: "Sign you in and read your profile" },
+    Permission { name: "User.ReadBasic.All", delegated: "b340eb25-3456-403f-be2f-af7a0d370277", application: "97235f07-e226-4f63-ace3-39588e11d3a1", admin: false, meaning: "Read the names and addresses of all users" },
+    Permission { name: "User.Read.All", delegated: "a154be20-db9c-4678-8ab7-66f6cc099a59", application: "df021288-bdef-4463-88db-98f22de89214", admin: true, meaning: "Read the full profiles of all users" },
+    Permission { name: "User.ReadWrite", delegated: "b4e74841-8e56-480b-be8b-910348b18b4c", application: "", admin: false, meaning: "Read and change your profile" },
+    Permission { name: "User.ReadWrite.All", delegated: "204e0828-b5ca-4ad8-b9f3-f32a958e7cc4", application: "741f803b-c850-494e-b5df-cde7c675a1ca", admin: true, meaning: "Read and change the full profiles of all users" },
+    Permission { name: "User.RevokeSessions.All", delegated: "fc30e98b-8810-4501-81f5-c20a3196387b", application: "77f3a031-c388-4f99-b373-dc68676a979e", admin: true, meaning: "Sign any user out everywhere" },
+    Permission { name: "User.EnableDisableAccount.All", delegated: "f92e74e7-2563-467f-9dd0-902688cb5863", application: "3011c876-62b7-4ada-afa2-506cbbecc68c", admin: true, meaning: "Enable and disable user accounts" },
+    Permission { name: "User.ManageIdentities.All", delegated: "637d7bec-b31e-4deb-acc9-24275642a2c9", application: "c529cfca-c91b-489c-af2b-d92990b66ce6", admin: true, meaning: "Change how users sign in" },
+    Permission { name: "User.Invite.All", delegated: "63dd7cd9-b489-4adf-a28c-ac38b9a0f962", application: "09850681-111b-4a89-9bed-3f2cae46d706", admin: true, meaning: "Invite guests" },
+    Permission { name: "User.Export.All", delegated: "405a51b5-8d8d-430b-9842-8be4b0e9f324", application: "405a51b5-8d8d-430b-9842-8be4b0e9f324", admin: true, meaning: "Export users' data" },
+    Permission { name: "User-PasswordProfile.ReadWrite.All", delegated: "56760768-b641-451f-8906-e1b8ab31bca7", application: "cc117bb9-00cf-4eb8-b580-ea2a878fe8f7", admin: true, meaning: "Read and set password profiles" },
+    Permission { name: "UserAuthenticationMethod.Read.All", delegated: "aec28ec7-4d02-4e8c-b864-50163aea77eb", application: "38d9df27-64da-44fd-b7c5-a6fbac20248f", admin: true, meaning: "Read all users' sign-in methods" },
+    Permission { name: "UserAuthenticationMethod.ReadWrite.All", delegated: "b7887744-6746-4312-813d-72daeaee7e2d", application: "50483e42-d915-4231-9639-7fdb7fd190e5", admin: true, meaning: "Read and change all users' sign-in methods" },
+    Permission { name: "Group.Read.All", delegated: "5f8c59db-677d-491f-a6b8-5f174b11ec1d", application: "5b567255-7703-4780-807c-7be8301ae99b", admin: true, meaning: "Read all groups" },
+    Permission { name: "Group.ReadWrite.All", delegated: "4e46008b-f24c-477d-8fff-7bb4ec7aafe0", application: "62a82d76-70ea-41e2-9197-370581804d09", admin: true, meaning: "Read and change all groups" },
+    Permission { name: "Group.Create", delegated: "", application: "bf7b1a76-6e77-406b-b258-bf5c7720e98f", admin: true, meaning: "Create groups" },
+    Permission { name: "GroupMember.Read.All", delegated: "bc024368-1153-4739-b217-4326f2e966d0", application: "98830695-27a2-44f7-8c18-0c3ebc9698f6", admin: true, meaning: "Read all group memberships" },
+    Permission { name: "GroupMember.ReadWrite.All", delegated: "f81125ac-d3b7-4573-a3b2-7099cc39df9e", application: "dbaae8cf-10b5-4b86-a4a1-f871c94c6695", admin: true, meaning: "Read and change group memberships" },
+    Permission { name: "Directory.Read.All", delegated: "06da0dbc-49e2-44d2-8312-53f166ab848a", application: "7ab1d382-f21e-4acd-a863-ba3e13f7da61", admin: true, meaning: "Read everything in the directory" },
+    Permission { name: "Directory.ReadWrite.All", delegated: "c5366453-9fb0-48a5-a156-24f0c49a4b84", application: "19dbc75e-c2e2-444c-a770-ec69d8559fc7", admin: true, meaning: "Read and change everything in the directory" },
+    Permission { name: "Directory.AccessAsUser.All", delegated: "0e263e50-5827-48a4-b97c-d940288653c7", application: "", admin: true, meaning: "Act in the directory with all your rights" },
+    Permission { name: "Organization.Read.All", delegated: "4908d5b9-3fb2-4b1e-9336-1888b7937185", application: "498476ce-e0fe-48b0-b801-37ba7e2685c6", admin: true, meaning: "Read the organisation's details and its licences" },
+    Permission { name: "Organization.ReadWrite.All", delegated: "46ca0847-7e6b-426e-9775-ea810a948356", application: "292d869f-3427-49a8-9dab-8c70152b74e9", admin: true, meaning: "Read and change the organisation's details" },
+    Permission { name: "Domain.Read.All", delegated: "2f9ee017-59c1-4f1d-9472-bd5529a7b311", application: "dbb9058a-0e50-45d7-ae91-66909b5d4664", admin: true, meaning: "Read the organisation's domains" },
+    Permission { name: "Device.Read.All", delegated: "951183d1-1a61-466f-a6d1-1fde911bfd95", application: "7438b122-aefc-4978-80ed-43db9fcc7715", admin: true, meaning: "Read all devices" },
+    Permission { name: "LicenseAssignment.Read.All", delegated: "", application: "", admin: true, meaning: "Read all licence assignments" },
+    Permission { name: "LicenseAssignment.ReadWrite.All", delegated: "f55016cc-149c-447e-8f21-7cf3ec1d6350", application: "5facf0c1-8979-4e95-abcf-ff3d079771c0", admin: false, meaning: "Give and take away licences" },
+    Permission { name: "RoleManagement.Read.All", delegated: "48fec646-b2ba-4019-8681-8eb31435aded", application: "c7fbd983-d9aa-4fa7-84b8-17382c103bc4", admin: true, meaning: "Read who holds which role everywhere" },
+    Permission { name: "RoleManagement.Read.Directory", delegated: "741c54c3-0c1e-44a1-818b-3f97ab4e8c83", application: "483bed4a-2ad3-4361-a73b-c83ccdbdc53c", admin: true, meaning: "Read who holds which directory role" },
+    Permission { name: "RoleManagement.ReadWrite.Directory", delegated: "d01b97e9-cbc0-49fe-810a-750afd5527a3", application: "9e3f62cf-ca93-4989-b6ce-bf83c28f9fe8", admin: true, meaning: "Give and take away directory roles" },
+    Permission { name: "AuditLog.Read.All", delegated: "e4c9e354-4dc5-45b8-9e7c-e1393b0b1a20", application: "b0afded3-3588-46d8-8b3d-9842eff778da", admin: true, meaning: "Read the audit and sign-in logs" },
+    Permission { name: "AuditLogsQuery.Read.All", delegated: "1d9e7ac3-0eca-442c-82f9-e92625af6e6d", application: "5e1e9171-754d-478c-812c-f1755a9a4c2d", admin: true, meaning: "Search the unified audit log" },
+    Permission { name: "AuditLogsQuery-Entra.Read.All", delegated: "5ff2f415-e0f1-4d11-bfd0-6d87c0f667fd", application: "7276d950-48fc-4269-8348-f22f2bb296d0", admin: true, meaning: "Search the directory's part of the unified audit log" },
+    Permission { name: "Reports.Read.All", delegated: "02e97553-ed7b-43d0-ab3c-f8bace0d040c", application: "230c1aed-a721-4c5d-9cb4-a90514e508ef", admin: true, meaning: "Read usage reports" },
+    Permission { name: "Application.Read.All", delegated: "c79f8feb-a9db-4090-85f9-90d820caa0eb", application: "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30", admin: true, meaning: "Read all apps" },
+    Permission { name: "Application.ReadWrite.All", delegated: "bdfbf15f-ee85-4955-8675-146e8e5296b5", application: "1bfefb4e-e0b5-418b-a88f-73c46d2cc8e9", admin: true, meaning: "Read and change all apps" },
+    Permission { name: "Application.ReadWrite.OwnedBy", delegated: "", application: "18a4783c-866b-4cc7-a460-3d5e5662c884", admin: true, meaning: "Read and change its own apps" },
+    Permission { name: "AppRoleAssignment.ReadWrite.All", delegated: "84bccea3-f856-4a8a-967b-dbe0a3d53a64", application: "06b708a9-e830-4db3-a914-8e69da51d44f", admin: true, meaning: "Grant permissions to any app" },
+    Permission { name: "DelegatedPermissionGrant.Read.All", delegated: "a197cdc4-a8e8-4d49-9d35-4ca7c83887b4", application: "81b4724a-58aa-41c1-8a55-84ef97466587", admin: true, meaning: "Read which permissions apps have been given" },
+    Permission { name: "DelegatedPermissionGrant.ReadWrite.All", delegated: "41ce6ca6-6826-4807-84f1-1c82854f7ee5", application: "8e8e4742-1d95-4f68-9d56-6ee75648c72a", admin: true, meaning: "Give permissions to apps on anybody's behalf" },
+    Permission { name: "Policy.Read.All", delegated: "572fea84-0151-49b2-9301-11cb16974376", application: "246dd0d5-5bd0-4def-940b-0421030a5b68", admin: true, meaning: "Read the organisation's policies" },
+    Permission { name: "Policy.Read.PermissionGrant", delegated: "414de6ea-2d92-462f-b120-6e2a809a6d01", application: "9e640839-a198-48fb-8b9a-013fd6f6cbcd", admin: true, meaning: "Read who may consent to what" },
+    Permission { name: "Chat.Create", delegated: "38826093-1258-4dea-98f0-00003be2b8d0", application: "d9c48af6-9ad9-47ad-82c3-63757137b9af", admin: false, meaning: "Start chats" },
+    Permission { name: "Chat.Read", delegated: "f501c180-9344-439a-bca0-6cbf209fd270", application: "", admin: false, meaning: "Read your chats" },
+    Permission { name: "Chat.Read.All", delegated: "", application: "6b7d71aa-70aa-4810-a8d9-5d9fb2830017", admin: true, meaning: "Read all chats" },
+    Permission { name: "Chat.ReadBasic", delegated: "9547fcb5-d03f-419d-9948-5928bbf71b0f", application: "", admin: false, meaning: "Read names and members of your chats" },
+    Permission { name: "Chat.ReadBasic.All", delegated: "", application: "b2e060da-3baf-4687-9611-f4ebc0f0cbde", admin: true, meaning: "Read names and members of all chats" },
+    Permission { name: "Chat.ReadWrite", delegated: "9ff7295e-131b-4d94-90e1-69fde507ac11", application: "", admin: false, meaning: "Read and write in your chats" },
+    Permission { name: "Chat.ReadWrite.All", delegated: "7e9a077b-3711-42b9-b7cb-5fa5f3f7fea7", application: "294ce7c9-31ba-490a-ad7d-97a7d075e4ed", admin: false, meaning: "Read and write in all chats" },
+    Permission { name: "ChatMember.Read", delegated: "c5a9e2b1-faf6-41d4-8875-d381aa549b24", application: "", admin: true, meaning: "Read the members of your chats" },
+    Permission { name: "ChatMember.ReadWrite", delegated: "dea13482-7ea6-488f-8b98-eb5bbecf033d", application: "", admin: true, meaning: "Add people to your chats and remove them" },
+    Permission { name: "ChatMessage.Read", delegated: "cdcdac3a-fd45-410d-83ef-554db620e5c7", application: "", admin: false, meaning: "Read messages in your chats" },
+    Permission { name: "ChatMessage.Read.All", delegated: "", application: "b9bb2381-47a4-46cd-aafb-00cb12f68504", admin: true, meaning: "Read messages in all chats" },
+    Permission { name: "ChatMessage.Send", delegated: "116b7235-7cc6-461e-b163-8e55691d839e", application: "", admin: false, meaning: "Send messages in your chats" },
+    Permission { name: "Presence.Read", delegated: "76bc735e-aecd-4a1d-8b4c-2b915deabb79", application: "", admin: false, meaning: "Read your presence" },
+    Permission { name: "Presence.Read.All", delegated: "9c7a330d-35b3-4aa1-963d-cb2b9f927841", application: "a70e0c2d-e793-494c-94c4-118fa0a67f42", admin: false, meaning: "Read everybody's presence" },
+    Permission { name: "Presence.ReadWrite", delegated: "8d3c54a7-cf58-4773-bf81-c0cd6ad522bb", application: "", admin: false, meaning: "Read and set your presence" },
+    Permission { name: "Presence.ReadWrite.All", delegated: "", application: "83cded22-8297-4ff6-a7fa-e97e9545a259", admin: true, meaning: "Read and set everybody's presence" },
+    Permission { name: "Team.ReadBasic.All", delegated: "485be79e-c497-4b35-9400-0e3fa7f2a5d4", application: "2280dda6-0bfd-44ee-a2f4-cb867cfc4c1e", admin: false, meaning: "Read the names of teams" },
+    Permission { name: "TeamMember.Read.All", delegated: "2497278c-d82d-46a2-b1ce-39d4cdde5570", application: "660b7406-55f1-41ca-a0ed-0b035e182f3e", admin: true, meaning: "Read the members of teams" },
+    Permission { name: "TeamMember.ReadWrite.All", delegated: "4a06efd2-f825-4e34-813e-82a57b03d1ee", application: "0121dc95-1b9f-4aed-8bac-58c5ac466691", admin: true, meaning: "Add people to teams and remove them" },
+    Permission { name: "Channel.ReadBasic.All", delegated: "9d8982ae-4365-4f57-95e9-d6032a4c0b87", application: "59a6b24b-4225-4393-8165-ebaec5f55d7a", admin: false, meaning: "Read the names of channels" },
+    Permission { name: "ChannelMessage.Read.All", delegated: "767156cb-16ae-4d10-8f8b-41b657c8c8c8", application: "7b2449af-6ccd-4f4d-9f78-e550c193f0d1", admin: true, meaning: "Read messages in channels" },
+    Permission { name: "ChannelMessage.Send", delegated: "ebf0f66e-9fb1-49e4-a278-222f76911cf4", application: "", admin: false, meaning: "Send messages in channels" },
+    Permission { name: "Mail.Read", delegated: "570282fd-fa5c-430d-a7fd-fc8dc98a9dca", application: "810c84a8-4a9e-49e6-bf7d-12d183f40d01", admin: false, meaning: "Read your mail" },
+    Permission { name: "Mail.ReadWrite", delegated: "024d486e-b451-40bb-833d-3e66d98c5c73", application: "e2a3a72e-5f79-4c64-b1b1-878b674786c9", admin: false, meaning: "Read and change your mail" },
+    Permission { name: "Mail.Send", delegated: "e383f46e-2787-4529-855e-0e479a3ffac0", application: "b633e1c5-b582-4048-a93e-9f11b44c7e96", admin: false, meaning: "Send mail as you" },
+    Permission { name: "MailboxSettings.Read", delegated: "87f447af-9fa4-4c32-9dfa-4a57a73d18ce", application: "40f97065-369a-49f4-947c-6a255697ae91", admin: false, meaning: "Read your mailbox settings" },
+    Permission { name: "Calendars.Read", delegated: "465a38f9-76ea-45b9-9f34-9e8b0d4b0b42", application: "798ee544-9d2d-430c-a058-570e29e34338", admin: false, meaning: "Read your calendars" },
+    Permission { name: "Calendars.ReadWrite", delegated: "1ec239c2-d7c9-4623-a91a-a9775856bb36", application: "ef54d2bf-783f-4e0f-bca1-3210c0444d99", admin: false, meaning: "Read and change your calendars" },
+    Permission { name: "People.Read", delegated: "ba47897c-39ec-4d83-8086-ee8256fa737d", application: "", admin: false, meaning: "Read whom you work with" },
+    Permission { name: "Files.Read.All", delegated: "df85f4d6-205c-4ac5-a5ea-6bf408dba283", application: "01d4889c-1287-42c6-ac1f-5d1e02578ef6", admin: false, meaning: "Read all files you can open" },
+    Permission { name: "Sites.Read.All", delegated: "205e70e5-aba6-4c52-a976-6d2d46c48043", application: "332a536c-c7ef-4017-ab91-336970924f0d", admin: false, meaning: "Read all sites you can open" },
+];
