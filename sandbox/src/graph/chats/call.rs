@@ -15,7 +15,7 @@ use crate::world::World;
 pub(in crate::graph) struct Path<'a> {
     /// Whose chats, if the path says.
     pub(in crate::graph) owner: Option<&'a str>,
-    /// Lower-case, after `chats`; operations without namespace and parentheses.
+    /// Lower-case, after `chats`.
     pub(in crate::graph) names: Vec<&'a str>,
     /// The same in their own casing.
     pub(in crate::graph) raw: Vec<&'a str>,
@@ -30,15 +30,9 @@ pub(in crate::graph) fn path(call: &Call) -> Option<Path<'_>> {
         }
         _ => return None,
     };
-    let names = call.names.iter().skip(skip).map(|name| operation(name)).collect();
+    let names = call.names.iter().skip(skip).map(String::as_str).collect();
     let raw = call.raw.iter().skip(skip).map(String::as_str).collect();
     Some(Path { owner, names, raw })
-}
-
-/// `microsoft.graph.softDelete()` is `softDelete`.
-pub(in crate::graph) fn operation(name: &str) -> &str {
-    let name = name.strip_suffix("()").unwrap_or(name);
-    name.strip_prefix("microsoft.graph.").unwrap_or(name)
 }
 
 /// Refuses unless the token carries one of the permissions for its kind.

@@ -80,12 +80,12 @@ fn apply(
         draft.importance = importance.to_owned();
     }
     if let Some(given) = list(body, "attachments")? {
-        draft.attachments = given.iter().map(self::attachment).collect::<Result<_, _>>()?;
+        draft.attachments = given.iter().map(attachment).collect::<Result<_, _>>()?;
     }
     if let Some(given) = list(body, "mentions")? {
         draft.mentions = given
             .iter()
-            .map(|mention| self::mention(&world.tenant, mention))
+            .map(|given| mention(&world.tenant, given))
             .collect::<Result<_, _>>()?;
     }
     marked(&draft)?;
