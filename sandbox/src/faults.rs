@@ -27,6 +27,14 @@ pub(crate) struct Faults {
     pub(crate) cut_after_next: u32,
     /// Every answer waits this long, in milliseconds.
     pub(crate) slow_ms: u64,
+    /// The next N API calls find their access token expired.
+    pub(crate) expire_tokens_next: u32,
+    /// The next N API calls with a token that can be challenged (`xms_cc`) are.
+    pub(crate) challenge_next: u32,
+    /// The next N token requests are answered 503.
+    pub(crate) fail_tokens_next: u32,
+    /// Every token request is refused with this AADSTS number: 50076, 50079, 50173, 53003, 700082.
+    pub(crate) refuse_sign_ins: Option<u32>,
     /// Audit entries written from now on stay invisible this long, in milliseconds.
     pub(crate) audit_delay_ms: Option<u64>,
 }

@@ -11,6 +11,7 @@ mod ledger;
 mod licences;
 mod people;
 mod roles;
+mod scopes;
 
 pub(crate) use apps::{
     Application, Apps, ConsentPolicy, Grant, GrantKind, KeyCredential, ServicePrincipal,
@@ -29,6 +30,7 @@ pub(crate) use ledger::{Effect, Ledger};
 pub(crate) use licences::{AssignedLicence, Sku, Skus};
 pub(crate) use people::{Extra, People, User};
 pub(crate) use roles::{Role, Roles};
+pub(crate) use scopes::{PERMISSIONS, Permission, permission};
 
 use uuid::Uuid;
 

@@ -1,6 +1,7 @@
 //! The one mutable state of the sandbox, its clock, its dice, and what is told when it changes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rand::rngs::SmallRng;
@@ -36,6 +37,8 @@ pub(crate) struct World {
     /// Sign-ins under way and what they gave out.
     pub(crate) sessions: Sessions,
     dice: SmallRng,
+    token_lifetime: Duration,
+    audit_delay: Duration,
     /// How far the sandbox's clock is moved from the machine's.
     pub(crate) clock_offset: SignedDuration,
     events: broadcast::Sender<Event>,
@@ -83,6 +86,8 @@ impl Sandbox {
             faults: Faults::default(),
             sessions: Sessions::default(),
             dice: SmallRng::seed_from_u64(settings.seed ^ 0x0005_7711_7E57),
+            token_lifetime: settings.token_lifetime,
+            audit_delay: settings.audit_delay,
             clock_offset: SignedDuration::ZERO,
             events: events.clone(),
             outbox,
@@ -121,6 +126,18 @@ impl World {
     /// A number below `bound` (0 when `bound` is 0).
     pub(crate) fn roll(&mut self, bound: u64) -> u64 {
         self.dice.next_u64().checked_rem(bound).unwrap_or(0)
+    }
+
+    /// How long access tokens issued now live.
+    pub(crate) fn token_lifetime(&self) -> Duration {
+        self.token_lifetime
+    }
+
+    /// When an audit entry or a sign-in written now becomes visible.
+    pub(crate) fn visible_at(&self) -> Timestamp {
+        let delay = self.faults.audit_delay_ms.map_or(self.audit_delay, Duration::from_millis);
+        let delay = SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX);
+        self.now().saturating_add(delay).unwrap_or(Timestamp::MAX)
     }
 
     /// Tells the page and the notifier.

@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -94,5 +96,63 @@ impl Apps {
 
     pub(crate) fn principal_of(&self, app_id: Uuid) -> Option<&ServicePrincipal> {
         self.principals.iter().find(|principal| principal.app_id == app_id)
+    }
+
+    /// Scopes of `resource` that `client` may use for `user`: what an administrator granted for
+    /// everybody, and what was granted for this user.
+    pub(crate) fn granted(&self, client: Uuid, resource: Uuid, user: Uuid) -> BTreeSet<String> {
+        self.grants
+            .iter()
+            .filter(|grant| grant.client == client && grant.resource == resource)
+            .filter(|grant| match grant.kind {
+                GrantKind::AllPrincipals => true,
+                GrantKind::Principal(whose) => whose == user,
+            })
+            .flat_map(|grant| grant.scopes.iter().cloned())
+            .collect()
+    }
+
+    /// Records consent: widens the grant there is, or makes one.
+    pub(crate) fn consent(
+        &mut self,
+        client: Uuid,
+        resource: Uuid,
+        kind: GrantKind,
+        scopes: impl IntoIterator<Item = String>,
+    ) {
+        let there = self.grants.iter_mut().find(|grant| {
+            grant.client == client && grant.resource == resource && grant.kind == kind
+        });
+        if let Some(grant) = there {
+            grant.scopes.extend(scopes);
+            return;
+        }
+        let principal = match kind {
+            GrantKind::AllPrincipals => Uuid::nil(),
+            GrantKind::Principal(user) => user,
+        };
+        // Follows from what it joins, so that it is the same in every run.
+        let id = [client, resource, principal].map(|id| id.into_bytes()).concat();
+        self.grants.push(Grant {
+            id: URL_SAFE_NO_PAD.encode(id),
+            client,
+            resource,
+            kind,
+            scopes: scopes.into_iter().collect(),
+        });
+    }
+
+    /// Application permissions of a client.
+    pub(crate) fn roles_of(&self, client: Uuid) -> impl Iterator<Item = &str> {
+        self.role_assignments
+            .iter()
+            .filter(move |(principal, _)| *principal == client)
+            .map(|(_, role)| role.as_str())
+    }
+
+    /// Registers a certificate for an app; `false` when there is no such app.
+    pub(crate) fn add_key(&mut self, app_id: Uuid, key: KeyCredential) -> bool {
+        let app = self.applications.iter_mut().find(|app| app.app_id == app_id);
+        app.map(|app| app.keys.push(key)).is_some()
     }
 }

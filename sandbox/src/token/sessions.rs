@@ -68,6 +68,7 @@ pub(super) struct Refresh {
     pub(super) cae: bool,
     /// When the user signed in; rotation keeps it.
     pub(super) signed_in: Timestamp,
+    pub(super) issued: Timestamp,
 }
 
 /// An access token that is genuine.

@@ -1,0 +1,333 @@
+//! The token endpoint: one function per grant type.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::clients::{self, Client, Proof};
+use super::issue::{self, SignedIn, Tokens};
+use super::keys::BASE64URL;
+use super::params::Params;
+use super::refusal::Refusal;
+use super::scopes::Asked;
+use super::sessions::DeviceState;
+use super::{correlation, no_store, refused, tenant_of};
+use crate::tenant::SignIn;
+use crate::wire::{Request, Response};
+use crate::world::{Event, Sandbox, World};
+
+/// Answers a token request.
+pub(super) fn token(sandbox: &Sandbox, request: &Request, tenant: &str) -> Response {
+    let mut attempt = Attempt::default();
+    let result = {
+        let mut world = sandbox.world();
+        let result = redeem(&mut world, request, tenant, &mut attempt);
+        attempt.log(&mut world, request, result.as_ref());
+        result.map_err(|refusal| refused(&mut world, request, &refusal))
+    };
+    result.map_or_else(|response| response, |tokens| no_store(tokens.response(sandbox)))
+}
+
+/// What is known of a sign-in so far, for the log.
+#[derive(Debug, Default)]
+pub(super) struct Attempt {
+    pub(super) client: Option<(Uuid, String)>,
+    pub(super) user: Option<Uuid>,
+    pub(super) interactive: bool,
+}
+
+impl Attempt {
+    fn log(&self, world: &mut World, request: &Request, result: Result<&Tokens, &Refusal>) {
+        let error = result.err().map_or(0, |refusal| refusal.number);
+        // A device that is still waiting is no sign-in yet.
+        if error == PENDING {
+            return;
+        }
+        let correlation = correlation(world, request);
+        self.write(world, correlation, error, result.ok().map(|tokens| tokens.uti.clone()));
+    }
+
+    /// Adds a line to the sign-in log, if it is known which app it was.
+    pub(super) fn write(
+        &self,
+        world: &mut World,
+        correlation: Uuid,
+        error: u32,
+        token: Option<String>,
+    ) {
+        let Some((app_id, app_name)) = self.client.clone() else { return };
+        let entry = SignIn {
+            id: world.guid(),
+            at: world.now(),
+            visible: world.visible_at(),
+            user: self.user,
+            app_id,
+            app_name,
+            interactive: self.interactive,
+            error,
+            correlation,
+            token,
+        };
+        let log = &mut world.tenant.audit.sign_ins;
+        if log.len() >= MOST_SIGN_INS {
+            log.drain(..MOST_SIGN_INS / 10);
+        }
+        log.push(entry);
+        world.emit(Event::SignIn);
+    }
+}
+
+fn redeem(
+    world: &mut World,
+    request: &Request,
+    tenant: &str,
+    attempt: &mut Attempt,
+) -> Result<Tokens, Refusal> {
+    if request.method != "POST" {
+        return Err(Refusal::not_post(&request.method));
+    }
+    let mut form = Params::parse(&request.body);
+    if let Some((id, secret)) = clients::basic(request) {
+        form.push("client_id", id);
+        form.push("client_secret", secret);
+    }
+    let named = tenant_of(world, tenant)?;
+    if world.faults.fail_tokens_next > 0 {
+        world.faults.fail_tokens_next -= 1;
+        world.emit(Event::Faults);
+        return Err(Refusal::unavailable());
+    }
+    let grant_type = form.need("grant_type")?.to_owned();
+    if form.get("resource").is_some() {
+        return Err(Refusal::resource_on_v2());
+    }
+    let client = clients::find(world, form.need("client_id")?)?;
+    attempt.client = Some((client.app_id, client.name.clone()));
+    let url = format!("{}{}", request.origin, request.path);
+    let proof = clients::authenticate(world, &client, &form, &url)?;
+    let grant = Redeeming { client, proof, form };
+    match grant_type.as_str() {
+        "authorization_code" => grant.code(world, attempt),
+        "refresh_token" => grant.refresh(world, attempt),
+        "client_credentials" if named => grant.client_credentials(world),
+        "client_credentials" => Err(Refusal::no_tenant()),
+        "password" => grant.password(world, attempt),
+        "device_code" | "urn:ietf:params:oauth:grant-type:device_code" => {
+            grant.device(world, attempt)
+        }
+        other => Err(Refusal::grant_type(other)),
+    }
+}
+
+/// A token request whose client is known.
+#[derive(Debug)]
+struct Redeeming {
+    client: Client,
+    proof: Proof,
+    form: Params,
+}
+
+impl Redeeming {
+    fn code(&self, world: &mut World, attempt: &mut Attempt) -> Result<Tokens, Refusal> {
+        attempt.interactive = true;
+        let now = world.now();
+        let given = self.form.need("code")?.to_owned();
+        let redirect_uri = self.form.need("redirect_uri")?;
+        let code = world.sessions.codes.get_mut(&given).ok_or_else(Refusal::code)?;
+        if code.client != self.client.app_id {
+            return Err(Refusal::code());
+        }
+        attempt.user = Some(code.user);
+        if code.used {
+            return Err(Refusal::used_code());
+        }
+        if older(code.issued, CODE_LIFETIME, now) {
+            return Err(Refusal::expired_code());
+        }
+        if code.redirect_uri != redirect_uri {
+            return Err(Refusal::other_redirect());
+        }
+        if let Some(challenge) = &code.challenge {
+            let verifier = self.form.get("code_verifier").ok_or_else(Refusal::verifier)?;
+            let hashed = BASE64URL.encode(digest(&SHA256, verifier.as_bytes()));
+            if hashed.as_bytes() != challenge.trim_end_matches('=').as_bytes() {
+                return Err(Refusal::verifier());
+            }
+        }
+        code.used = true;
+        let code = code.clone();
+        let asked = self.asked(world, &code.asked)?;
+        self.switched(world)?;
+        self.sign_in(world, code.user, &asked, code.cae, code.issued, code.nonce.as_deref())
+    }
+
+    fn refresh(&self, world: &mut World, attempt: &mut Attempt) -> Result<Tokens, Refusal> {
+        let now = world.now();
+        let given = self.form.need("refresh_token")?.to_owned();
+        if !given.starts_with("1.") {
+            return Err(Refusal::malformed());
+        }
+        let token = world.sessions.refresh.get(&given).ok_or_else(Refusal::refresh_token)?.clone();
+        if token.client != self.client.app_id {
+            return Err(Refusal::refresh_token());
+        }
+        attempt.user = Some(token.user);
+        if older(token.issued, REFRESH_LIFETIME, now) {
+            return Err(Refusal::idle());
+        }
+        let valid_from = issue::person(world, token.user)?.sessions_valid_from;
+        if token.signed_in < valid_from {
+            return Err(Refusal::revoked(token.signed_in, valid_from));
+        }
+        self.switched(world)?;
+        let asked = self.asked(world, &token.asked)?;
+        let tokens = issue::delegated(
+            world,
+            &SignedIn {
+                client: &self.client,
+                proof: self.proof,
+                user: token.user,
+                asked: &asked,
+                cae: token.cae || self.cae(),
+                nonce: None,
+                at: token.signed_in,
+                client_info: self.wants_client_info(),
+                renew: true,
+            },
+        )?;
+        Ok(tokens)
+    }
+
+    fn client_credentials(&self, world: &mut World) -> Result<Tokens, Refusal> {
+        if self.proof == Proof::None {
+            return Err(Refusal::no_credential());
+        }
+        let scope = self.form.need("scope")?;
+        let asked = Asked::parse(scope, &world.tenant.name)?;
+        if asked.default.is_none() {
+            return Err(Refusal::only_default(scope));
+        }
+        issue::resource_principal(world, asked.resource)?;
+        self.switched(world)?;
+        Ok(issue::app_only(world, &self.client, self.proof, asked.resource, self.cae()))
+    }
+
+    fn password(&self, world: &mut World, attempt: &mut Attempt) -> Result<Tokens, Refusal> {
+        attempt.interactive = true;
+        let username = self.form.need("username")?;
+        let password = self.form.need("password")?;
+        let scope = self.form.need("scope")?;
+        let asked = Asked::parse(scope, &world.tenant.name)?;
+        let user = world
+            .tenant
+            .people
+            .find(username)
+            .ok_or_else(|| Refusal::unknown_user(&world.tenant.name))?;
+        attempt.user = Some(user.id);
+        if verify_slices_are_equal(user.password.as_bytes(), password.as_bytes()).is_err() {
+            return Err(Refusal::password());
+        }
+        let user = user.id;
+        self.switched(world)?;
+        let now = world.now();
+        self.sign_in(world, user, &asked, self.cae(), now, None)
+    }
+
+    fn device(&self, world: &mut World, attempt: &mut Attempt) -> Result<Tokens, Refusal> {
+        attempt.interactive = true;
+        let now = world.now();
+        let given = self.form.need("device_code")?.to_owned();
+        let device = world.sessions.devices.get_mut(&given).ok_or_else(Refusal::device_code)?;
+        if device.client != self.client.app_id {
+            return Err(Refusal::device_code());
+        }
+        if older(device.issued, super::device::LIFETIME, now) {
+            return Err(Refusal::device_expired());
+        }
+        let user = match device.state {
+            DeviceState::Waiting => return Err(Refusal::device_pending()),
+            DeviceState::Declined => return Err(Refusal::device_declined()),
+            DeviceState::Done => return Err(Refusal::used_code()),
+            DeviceState::Approved(user) => user,
+        };
+        attempt.user = Some(user);
+        device.state = DeviceState::Done;
+        let device = device.clone();
+        let asked = self.asked(world, &device.asked)?;
+        self.switched(world)?;
+        self.sign_in(world, user, &asked, device.cae || self.cae(), now, None)
+    }
+
+    fn sign_in(
+        &self,
+        world: &mut World,
+        user: Uuid,
+        asked: &Asked,
+        cae: bool,
+        at: Timestamp,
+        nonce: Option<&str>,
+    ) -> Result<Tokens, Refusal> {
+        issue::delegated(
+            world,
+            &SignedIn {
+                client: &self.client,
+                proof: self.proof,
+                user,
+                asked,
+                cae: cae || self.cae(),
+                nonce,
+                at,
+                client_info: self.wants_client_info(),
+                renew: false,
+            },
+        )
+    }
+
+    /// What this request asks for; what the sign-in asked for when it does not say.
+    fn asked(&self, world: &World, before: &Asked) -> Result<Asked, Refusal> {
+        match self.form.get("scope") {
+            Some(scope) => Asked::parse(scope, &world.tenant.name),
+            None => Ok(before.clone()),
+        }
+    }
+
+    fn wants_client_info(&self) -> bool {
+        self.form.get("client_info") == Some("1")
+    }
+
+    fn cae(&self) -> bool {
+        self.form.get("claims").is_some_and(wants_challenges)
+    }
+
+    /// The switch that refuses every sign-in.
+    fn switched(&self, world: &World) -> Result<(), Refusal> {
+        match world.faults.refuse_sign_ins.and_then(Refusal::by_number) {
+            Some(refusal) => Err(refusal),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a `claims` parameter says that the client can be challenged.
+pub(super) fn wants_challenges(claims: &str) -> bool {
+    let claims: Value = serde_json::from_str(claims).unwrap_or_default();
+    claims["access_token"]["xms_cc"]["values"].as_array().is_some_and(|values| {
+        values
+            .iter()
+            .any(|value| value.as_str().is_some_and(|value| value.eq_ignore_ascii_case("cp1")))
+    })
+}
+
+/// Whether more than `lifetime` has passed.
+pub(super) fn older(since: Timestamp, lifetime: SignedDuration, now: Timestamp) -> bool {
+    now.duration_since(since) > lifetime
+}
+
+const CODE_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
+const REFRESH_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// `authorization_pending`.
+const PENDING: u32 = 70016;
+const MOST_SIGN_INS: usize = 50_000;
