@@ -2,6 +2,8 @@
 
 pub(in crate::graph) mod call;
 mod create;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod list;
 mod members;
 pub(crate) mod rules;

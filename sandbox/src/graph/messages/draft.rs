@@ -83,10 +83,8 @@ fn apply(
         draft.attachments = given.iter().map(attachment).collect::<Result<_, _>>()?;
     }
     if let Some(given) = list(body, "mentions")? {
-        draft.mentions = given
-            .iter()
-            .map(|given| mention(&world.tenant, given))
-            .collect::<Result<_, _>>()?;
+        draft.mentions =
+            given.iter().map(|given| mention(&world.tenant, given)).collect::<Result<_, _>>()?;
     }
     marked(&draft)?;
     let shown = ["<img", "<emoji"].iter().any(|element| draft.content.contains(element));

@@ -188,7 +188,10 @@ impl Writer {
             }
         }
         self.out.push('>');
-        if !VOID.contains(&name) {
+        if name == "attachment" {
+            // Only a place in the text, whether it was closed or not.
+            self.end(name);
+        } else if !VOID.contains(&name) {
             self.open.push(name.to_owned());
         }
     }
@@ -341,7 +344,7 @@ mod tests {
             "<ul><li>one<li>two</li></li></ul>x"
         );
         assert_eq!(reserialise("a < b <"), "a &lt; b &lt;");
-        assert_eq!(reserialise("<attachment id=7/>"), "<attachment id=\"7\"></attachment>");
+        assert_eq!(reserialise("<attachment id='7' />a"), "<attachment id=\"7\"></attachment>a");
     }
 
     #[test]
