@@ -7,7 +7,7 @@ mod address;
 mod apps;
 mod audit_logs;
 mod batch;
-mod chats;
+pub(crate) mod chats;
 #[cfg(test)]
 pub(crate) mod desk;
 mod filter;
@@ -15,14 +15,14 @@ mod front;
 mod groups;
 mod licences;
 mod listing;
-mod messages;
-mod objects;
+pub(crate) mod messages;
 #[cfg(test)]
 pub(crate) mod model;
+mod objects;
 mod odata;
-mod presence;
+pub(crate) mod presence;
 mod roles;
-mod subscriptions;
+pub(crate) mod subscriptions;
 #[cfg(test)]
 mod testing;
 mod users;
