@@ -99,9 +99,9 @@ fn key(name: &str, inside: &str, tenant: &Tenant) -> Option<String> {
         ("applications", "appid") => Some(by_app_id(&value, |id| {
             tenant.apps.application(id).map(|application| application.id)
         })),
-        ("serviceprincipals", "appid") => Some(by_app_id(&value, |id| {
-            tenant.apps.principal_of(id).map(|principal| principal.id)
-        })),
+        ("serviceprincipals", "appid") => {
+            Some(by_app_id(&value, |id| tenant.apps.principal_of(id).map(|principal| principal.id)))
+        }
         _ => None,
     }
 }

@@ -203,7 +203,8 @@ fn writes(call: &Call) -> bool {
 }
 
 fn throttled(retry_after: Option<String>) -> Problem {
-    let mut problem = Problem::new(429, "TooManyRequests", "Too many requests. Please try again later.");
+    let mut problem =
+        Problem::new(429, "TooManyRequests", "Too many requests. Please try again later.");
     problem.headers.extend(retry_after.map(|seconds| ("Retry-After".to_owned(), seconds)));
     problem
 }
@@ -241,7 +242,8 @@ fn body(request: &Request) -> Result<Value, Problem> {
         return Ok(Value::Null);
     }
     let kind = request.header("content-type").unwrap_or_default().to_ascii_lowercase();
-    let parsed = if kind.contains("json") { serde_json::from_slice(&request.body).ok() } else { None };
+    let parsed =
+        if kind.contains("json") { serde_json::from_slice(&request.body).ok() } else { None };
     parsed.ok_or_else(|| {
         Problem::new(
             400,
@@ -255,7 +257,8 @@ fn body(request: &Request) -> Result<Value, Problem> {
 /// The OpenID Connect user info endpoint, which lives on Graph's host.
 fn user_info(sandbox: &Sandbox, caller: &Caller) -> Result<Answer, Problem> {
     let world = sandbox.world();
-    let user = caller.user.and_then(|id| world.tenant.people.get(id)).ok_or_else(Problem::denied)?;
+    let user =
+        caller.user.and_then(|id| world.tenant.people.get(id)).ok_or_else(Problem::denied)?;
     Ok(Answer::ok(json!({
         "sub": token::subject(user.id, caller.app_id),
         "name": user.display_name,

@@ -277,8 +277,7 @@ fn full(body: impl Into<Bytes>) -> OutBody {
 fn plain(status: StatusCode, text: &str) -> Out {
     let mut out = hyper::Response::new(full(text.to_owned()));
     *out.status_mut() = status;
-    out.headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    out.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     out
 }
 
