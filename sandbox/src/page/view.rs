@@ -1,0 +1,178 @@
+//! What the page shows, as JSON of its own (not Graph's).
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::about;
+use crate::graph::Problem;
+use crate::tenant::{Actor, Chat, Entry, Message, Sender, User};
+use crate::world::World;
+
+/// Everybody, with the twin and those who make good starting points first.
+pub(super) fn people(world: &World) -> Value {
+    let tenant = &world.tenant;
+    let mut people: Vec<&User> = tenant.people.iter().take(MOST_PEOPLE).collect();
+    people.sort_by_key(|user| {
+        let first = FIRST.iter().position(|(upn, _)| *upn == user.upn).unwrap_or(FIRST.len());
+        (first, user.display_name.to_lowercase())
+    });
+    let people: Vec<Value> = people
+        .into_iter()
+        .map(|user| {
+            let hint = FIRST.iter().find(|(upn, _)| *upn == user.upn).map(|(_, hint)| *hint);
+            json!({
+                "id": user.id,
+                "name": user.display_name,
+                "upn": user.upn,
+                "department": user.department,
+                "title": user.job_title,
+                "guest": user.guest,
+                "blocked": !user.enabled,
+                "twin": user.upn == TWIN,
+                "hint": hint,
+            })
+        })
+        .collect();
+    json!({"company": tenant.name, "people": people})
+}
+
+/// The chats somebody is in, the liveliest first.
+pub(super) fn chats(world: &World, me: Uuid) -> Value {
+    let mut chats: Vec<&Chat> = world
+        .tenant
+        .chats
+        .by_id
+        .values()
+        .filter(|chat| chat.members.iter().any(|member| member.user == me))
+        .collect();
+    chats.sort_by_key(|chat| std::cmp::Reverse(last(chat).map(|message| message.id)));
+    let chats: Vec<Value> = chats
+        .into_iter()
+        .map(|chat| {
+            let others: Vec<&str> = chat
+                .members
+                .iter()
+                .filter(|member| member.user != me)
+                .map(|member| member.display_name.as_str())
+                .collect();
+            let with = chat.members.iter().find(|member| member.user != me);
+            json!({
+                "id": chat.id,
+                "title": chat.topic.clone().unwrap_or_else(|| others.join(", ")),
+                "with": with.map(|member| member.user),
+                "last": last(chat).map(|message| json!({
+                    "id": message.id.to_string(),
+                    "text": about::plain(&message.content),
+                    "mine": is_by(message, me),
+                })),
+            })
+        })
+        .collect();
+    json!({"chats": chats})
+}
+
+/// One conversation, and whoever is spoken about in it.
+pub(super) fn messages(world: &World, me: Uuid, chat: &str) -> Result<Value, Problem> {
+    let chat = world
+        .tenant
+        .chats
+        .by_id
+        .get(chat)
+        .filter(|chat| chat.members.iter().any(|member| member.user == me))
+        .ok_or_else(|| Problem::new(404, "NotFound", "You are not in this chat."))?;
+    let start = chat.messages.len().saturating_sub(MOST_MESSAGES);
+    let messages: Vec<Value> = chat
+        .messages
+        .values()
+        .skip(start)
+        .map(|message| {
+            let from = match &message.sender {
+                Sender::User { id, display_name, .. } => {
+                    json!({"id": id, "name": display_name})
+                }
+                _ => Value::Null,
+            };
+            json!({
+                "id": message.id.to_string(),
+                "from": from,
+                "html": message.content_type == "html",
+                "content": message.content,
+                "edited": message.edited.is_some(),
+                "deleted": message.deleted.is_some(),
+            })
+        })
+        .collect();
+    let talk = chat.messages.values().rev().take(12).filter(|m| m.deleted.is_none());
+    let about = about::spoken_of(world, talk.map(|message| message.content.as_str()), me);
+    Ok(json!({"messages": messages, "about": about}))
+}
+
+/// The tenant's audit log as a reader sees it now, newest first, and what is on its way.
+pub(super) fn audit(world: &World) -> Value {
+    let now = world.now();
+    let all = &world.tenant.audit.entries;
+    let coming: Vec<i64> = all
+        .iter()
+        .rev()
+        .take(MOST_ENTRIES)
+        .filter(|entry| entry.visible > now)
+        .map(|entry| entry.visible.duration_since(now).as_millis())
+        .map(|millis| i64::try_from(millis).unwrap_or(i64::MAX))
+        .collect();
+    let entries: Vec<Value> = all
+        .iter()
+        .rev()
+        .filter(|entry| entry.visible <= now)
+        .take(MOST_ENTRIES)
+        .map(|entry| audit_entry(world, entry))
+        .collect();
+    json!({"entries": entries, "coming": coming.len(), "nextInMs": coming.iter().min()})
+}
+
+fn audit_entry(world: &World, entry: &Entry) -> Value {
+    let (actor, twin) = match &entry.actor {
+        Actor::User { id, .. } => {
+            let user = world.tenant.people.get(*id);
+            let name = user.map_or_else(|| id.to_string(), |user| user.display_name.clone());
+            (name, user.is_some_and(|user| user.upn == TWIN))
+        }
+        Actor::App { name, .. } => (name.clone(), false),
+    };
+    let targets: Vec<String> = entry
+        .targets
+        .iter()
+        .map(|target| {
+            let name = target.upn.clone().or_else(|| target.display_name.clone());
+            name.unwrap_or_else(|| target.id.to_string())
+        })
+        .collect();
+    json!({
+        "id": entry.id,
+        "at": entry.at.strftime("%H:%M:%S").to_string(),
+        "activity": entry.activity,
+        "actor": actor,
+        "twin": twin,
+        "targets": targets,
+    })
+}
+
+fn last(chat: &Chat) -> Option<&Message> {
+    chat.messages.values().rev().find(|message| message.deleted.is_none())
+}
+
+fn is_by(message: &Message, person: Uuid) -> bool {
+    matches!(&message.sender, Sender::User { id, .. } if *id == person)
+}
+
+const MOST_PEOPLE: usize = 1000;
+const MOST_MESSAGES: usize = 200;
+const MOST_ENTRIES: usize = 60;
+pub(super) const TWIN: &str = "sam@contoso.com";
+
+/// Good people to be, and why.
+const FIRST: &[(&str, &str)] = &[
+    ("doug@contoso.com", "runs the IT helpdesk: may ask the twin for licences and groups"),
+    ("sarah.lin@contoso.com", "the new hire: has Teams, and waits for her E3"),
+    ("dana@contoso.com", "IT manager: takes over what the twin cannot do"),
+    (TWIN, "the twin itself"),
+];
