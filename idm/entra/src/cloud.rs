@@ -92,6 +92,13 @@ impl Cloud {
         &self.graph
     }
 
+    /// The HTTP client: deadlines, no redirects, the extra authority. For requests that carry no
+    /// token, such as reading an issuer's keys.
+    #[must_use]
+    pub const fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     /// The address of the token service, without a slash at the end.
     #[must_use]
     pub fn login(&self) -> &str {

@@ -148,6 +148,11 @@ impl Tokens {
         }
     }
 
+    /// Forgets the current token, so that the next call gets a new one.
+    pub(crate) fn drop_current(&self) {
+        self.0.state().current = None;
+    }
+
     /// Graph did not take this token: drops it, so that the next call gets another one which also
     /// satisfies the challenge. Does nothing if it was replaced meanwhile.
     pub(crate) fn reject(&self, bearer: &Bearer, challenge: Option<Value>) {
