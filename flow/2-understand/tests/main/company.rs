@@ -92,6 +92,7 @@ impl Company {
             group(103, "Sales", GroupKind::Microsoft365, Some("sales@contoso.com")),
             group(104, "Marketing", GroupKind::Microsoft365, Some("marketing@contoso.com")),
             group(105, "Marketing", GroupKind::MailEnabled, Some("mkt-list@contoso.com")),
+            group(107, "IT", GroupKind::Security, None),
             group(106, "Sales and Marketing", GroupKind::Security, None),
         ];
         let licences = vec![

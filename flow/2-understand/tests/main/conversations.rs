@@ -210,6 +210,7 @@ async fn groups_are_found_by_exact_name_first_and_namesakes_are_asked_about() {
         twin.says("take Bob out of the sales group").await,
         "remove bob.hale@contoso.com sales@contoso.com"
     );
+    assert_eq!(twin.says("put Bob in IT").await, "add bob.hale@contoso.com IT");
     assert_eq!(
         twin.says("add Bob to \"Sales and Marketing\"").await,
         "add bob.hale@contoso.com Sales and Marketing"

@@ -428,6 +428,7 @@ const NEVER: &[(&str, &str)] = &[
     ("give Sarah a licence and put her in Finance", "decline"),
     ("signed Tom out", "decline"),
     ("revoked Bob's sessions", "decline"),
+    ("sign out Tom and kick Bob", "decline"),
 ];
 
 const OUTSIDE: &[(&str, &str)] = &[
