@@ -155,8 +155,9 @@ impl Directory for Company {
         self.up("people")?;
         let name = name.to_lowercase();
         let fits = |person: &&Person| {
-            if name.contains('@') {
-                return person.upn.to_lowercase() == name;
+            // Looser than the port allows, to see that an address is compared again.
+            if let Some((local, _)) = name.split_once('@') {
+                return person.upn.to_lowercase().starts_with(local);
             }
             let has = person.display_name.to_lowercase();
             name.split_whitespace().all(|word| has.split_whitespace().any(|h| h.starts_with(word)))

@@ -160,6 +160,7 @@ async fn what_is_not_there_is_said_plainly() {
         "I found nobody called “sarah.lin3@contoso.com”. Please check the address, or give me the \
          full name."
     );
+    assert!(twin.says("sign out tom.re@contoso.com").await.starts_with("I found nobody"));
     assert!(twin.says("put Bob in Chess").await.starts_with("I found no group called “Chess”."));
     assert_eq!(
         twin.says("give Bob an E5").await,
