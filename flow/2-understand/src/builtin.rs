@@ -74,7 +74,7 @@ struct Thread<'a> {
 
 impl Thread<'_> {
     fn hear(&mut self, text: &str) -> Turn {
-        let line = Line::read(text);
+        let mut line = Line::read(text);
         let open = self.open.take();
         if line.tokens.len() > LONGEST_LINE {
             return say(TOO_LONG);
@@ -82,17 +82,22 @@ impl Thread<'_> {
         if !line.tokens.iter().any(|token| !token.is_break()) {
             return say(SILENCE);
         }
-        let turn = [false, true].into_iter().find_map(|slips| {
-            self.small_talk(&line, slips).or_else(|| self.request(&line, open.as_ref(), slips))
-        });
+        let mut turn = self.understood(&line, open.as_ref());
+        if turn.is_none() && line.find_slips() {
+            turn = self.understood(&line, open.as_ref());
+        }
         turn.unwrap_or_else(|| self.otherwise(&line, text))
     }
 
-    fn small_talk(&mut self, line: &Line, slips: bool) -> Option<Turn> {
+    fn understood(&mut self, line: &Line, open: Option<&Asked>) -> Option<Turn> {
+        self.small_talk(line).or_else(|| self.request(line, open))
+    }
+
+    fn small_talk(&mut self, line: &Line) -> Option<Turn> {
         let whole = plain(&line.tokens);
         let stripped = plain(bare(&line.tokens, self.twin).tokens);
         let unnamed = without_name(&whole, self.twin);
-        let what = small(line, unnamed, slips).or_else(|| small(line, &stripped, slips))?;
+        let what = small(line, unnamed).or_else(|| small(line, &stripped))?;
         Some(match what {
             Small::Cancel => {
                 self.last.clear();
@@ -122,12 +127,12 @@ impl Thread<'_> {
     }
 
     /// A request in full, the missing piece of the one before, or a follow-up.
-    fn request(&mut self, line: &Line, open: Option<&Asked>, slips: bool) -> Option<Turn> {
+    fn request(&mut self, line: &Line, open: Option<&Asked>) -> Option<Turn> {
         let start = bare(&line.tokens, self.twin);
         if is_negated(start.tokens) {
             return None;
         }
-        let reader = Reader::new(line, self.twin, slips);
+        let reader = Reader::new(line, self.twin);
         if let Some(people) = Reader::after_same(start.tokens) {
             let again = reader.repeat(people, &self.last)?;
             return Some(self.calls(again));
@@ -169,7 +174,7 @@ impl Thread<'_> {
             self.last.clear();
             return Turn::Cancel;
         }
-        if Reader::new(line, self.twin, false).is_statement(start.tokens) {
+        if Reader::new(line, self.twin).is_statement(start.tokens) {
             return say(WHAT_FOR_THEM);
         }
         Turn::Decline(text.trim().to_owned())

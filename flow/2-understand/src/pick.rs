@@ -198,6 +198,20 @@ mod tests {
     }
 
     #[test]
+    fn a_full_name_picks_its_bearer_even_where_another_name_goes_on() {
+        let choice = |number: u128, label: &str, name: &str| {
+            let target = Target::Group(GroupId::new(Uuid::from_u128(number)));
+            Choice::new(target, label.to_owned(), &[name])
+        };
+        let choices = [
+            choice(1, "Microsoft 365 E3 (no Teams) (X)", "Microsoft 365 E3 (no Teams)"),
+            choice(2, "Microsoft 365 E3 (SPE_E3)", "Microsoft 365 E3"),
+        ];
+        let picked = pick("microsoft 365 e3", &choices);
+        assert_eq!(picked.map(|choice| &choice.target), Some(&choices[1].target));
+    }
+
+    #[test]
     fn a_single_choice_can_be_agreed_to() {
         let one = choices().into_iter().take(1).collect::<Vec<_>>();
         assert!(pick("yes please", &one).is_some());

@@ -393,6 +393,8 @@ async fn while_the_disk_is_full_nothing_may_run_and_afterwards_everything_goes_o
         for _ in 0..2 {
             let refused = intend(&log, number).await.unwrap_err();
             assert!(matches!(refused, RecordError::Write { .. }), "{refused}");
+            // What was half written is taken back at once, or before the next write.
+            assert_eq!(check(&disk).unfinished_bytes == 0, !stuck);
         }
         disk.state().full = false;
         disk.state().stuck = false;
@@ -429,4 +431,26 @@ async fn an_unfinished_write_is_cut_off_and_said() {
     assert_eq!(recovered.torn, Some(crate::Torn { leaves: 1, bytes: 21 }));
     log.shut_down().await.unwrap();
     assert_eq!(check(&disk).unfinished_bytes, 0);
+}
+
+#[tokio::test]
+async fn damage_before_the_last_write_is_not_taken_for_an_unfinished_one() {
+    let disk = Faulty::new(BTreeMap::new(), None, Tear::Prefix);
+    let (log, _) = open(&disk, 1).unwrap();
+    for number in 1..4 {
+        intend(&log, number).await.unwrap();
+    }
+    // As it is now: three writes, none of them signed for yet.
+    let disk = disk.again(None, Tear::Prefix);
+    let path = disk.list("records").unwrap().remove(0);
+    let second = crate::segment::decode(&disk.state().files[&path], 0).unwrap().end;
+    for at in [0, 20, 100, second, second + 100] {
+        let disk = disk.again(None, Tear::Prefix);
+        disk.state().files.get_mut(&path).unwrap()[at] ^= 1;
+        let before = disk.state().files.clone();
+        let refused = open(&disk, 2).unwrap_err();
+        assert!(matches!(refused, OpenError::Damaged { .. }), "byte {at}: {refused}");
+        assert!(disk.state().files == before, "byte {at}");
+    }
+    assert_eq!(open(&disk, 2).unwrap().1.interrupted.len(), 3);
 }

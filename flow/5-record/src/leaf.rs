@@ -84,3 +84,61 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; SHA256_OUTPUT_LEN] {
     hash.copy_from_slice(context.finish().as_ref());
     hash
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize)]
+    struct Vector {
+        salt: String,
+        record: String,
+        leaf: String,
+        leaf_hash: String,
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn the_published_leaves_are_the_ones_their_records_and_salts_give() {
+        let vectors = include_str!("../../../base/primitives/vectors/leaves.json");
+        let vectors: Vec<Vector> = serde_json::from_str(vectors).unwrap();
+        assert_eq!(vectors.len(), 2);
+        for vector in vectors {
+            let salt = [vector.salt.get(..2).unwrap(); SALT]
+                .map(|digits| u8::from_str_radix(digits, 16).unwrap());
+            assert_eq!(hex(&salt), vector.salt);
+            let record: AuditRecord = serde_json::from_str(&vector.record).unwrap();
+            let body = [&salt, vector.record.as_bytes()].concat();
+            let leaf = leaf_of(&record, &body);
+            assert_eq!(serde_json::to_string(&leaf).unwrap(), vector.leaf);
+            assert_eq!(hex(&hash(vector.leaf.as_bytes()).0), vector.leaf_hash);
+            assert_eq!(hold(&leaf, &body), Held::Intact(vector.record.as_bytes()));
+            assert_eq!(hold(&leaf, &vec![0; body.len()]), Held::Erased);
+            assert_eq!(hold(&leaf, &body[1..]), Held::Altered);
+        }
+    }
+
+    #[test]
+    fn the_same_event_twice_gives_commitments_that_show_no_likeness() {
+        let record = include_str!("../../../base/primitives/vectors/valid/twin-stopped.json");
+        let record: AuditRecord = serde_json::from_str(record).unwrap();
+        let entropy = subtwin_kernel::SystemEntropy::default();
+        let [one, two] = [(); 2].map(|()| seal(record.at, record.event.clone(), &entropy).unwrap());
+        assert_ne!(one.leaf, two.leaf);
+        assert_eq!(one.body[SALT..], two.body[SALT..]);
+    }
+
+    #[test]
+    fn a_record_too_large_for_the_log_is_refused() {
+        let record = include_str!("../../../base/primitives/vectors/valid/outcome-unknown.json");
+        let mut record: AuditRecord = serde_json::from_str(record).unwrap();
+        if let Event::Outcome(event) = &mut record.event {
+            event.outcome = subtwin_kernel::Outcome::Unknown { reason: "x".repeat(LARGEST_BODY) };
+        }
+        let refused = seal(record.at, record.event, &subtwin_kernel::SystemEntropy::default());
+        assert!(matches!(refused, Err(RecordError::TooLarge { .. })), "{refused:?}");
+    }
+}

@@ -9,6 +9,7 @@ use subtwin_kernel::Tool::{
 };
 
 use super::pattern::Pattern;
+use super::small;
 
 /// Patterns of whole clauses.
 pub(super) static CLAUSES: LazyLock<Vec<(Tool, Pattern)>> = LazyLock::new(|| Pattern::table(TABLE));
@@ -169,6 +170,15 @@ const SHORT: &[(Tool, &[&str])] = &[
 /// *should be in Finance*".
 pub(super) static SUBJECTLESS: LazyLock<Vec<(Tool, Pattern)>> =
     LazyLock::new(|| Pattern::table(WITHOUT_SUBJECT));
+
+/// Every keyword of every pattern, once.
+pub(super) static VOCABULARY: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let own = [TABLE, SHORT, WITHOUT_SUBJECT].into_iter().flat_map(Pattern::vocabulary);
+    let mut words: Vec<_> = own.chain(Pattern::vocabulary(small::TABLE)).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+});
 
 const WITHOUT_SUBJECT: &[(Tool, &[&str])] = &[
     (LicenseAssign, &["needs|need|should|must have|get? {L}"]),

@@ -4,9 +4,8 @@ use std::ops::Range;
 
 use subtwin_kernel::Who;
 
-use super::lexicon::is_slip_of;
 use super::slots::{self, Strictness};
-use super::token::{Kind, Line, Token};
+use super::token::{Line, Token};
 
 /// A phrase pattern.
 ///
@@ -67,15 +66,24 @@ impl Pattern {
         all.filter_map(|(of, text)| Some((of, Self::read(text)?))).collect()
     }
 
+    /// The keywords of some rows.
+    pub(super) fn vocabulary<T>(
+        rows: &[(T, &[&'static str])],
+    ) -> impl Iterator<Item = &'static str> {
+        let pieces = rows.iter().flat_map(|(_, texts)| *texts).flat_map(|t| t.split_whitespace());
+        let words = pieces.filter(|piece| !piece.contains('{'));
+        words.flat_map(|piece| piece.trim_end_matches('?').split('|'))
+    }
+
     fn read(text: &'static str) -> Option<Self> {
         let pieces = text.split_whitespace().map(Piece::read).collect::<Option<_>>()?;
         Some(Self { pieces })
     }
 
     /// What the pattern finds when it takes in the whole clause, or nothing.
-    pub(super) fn find(&self, line: &Line, clause: &[Token], slips: bool) -> Option<Found> {
+    pub(super) fn find(&self, line: &Line, clause: &[Token]) -> Option<Found> {
         let mut gaps = Vec::new();
-        let matcher = Matcher { line, clause, slips };
+        let matcher = Matcher { line, clause };
         if !matcher.matches(&self.pieces, 0, &mut gaps) {
             return None;
         }
@@ -114,7 +122,6 @@ impl Piece {
 struct Matcher<'a> {
     line: &'a Line,
     clause: &'a [Token],
-    slips: bool,
 }
 
 impl Matcher<'_> {
@@ -122,7 +129,7 @@ impl Matcher<'_> {
         let Some((piece, rest)) = pieces.split_first() else { return at == self.clause.len() };
         match piece {
             Piece::Word { any, optional } => {
-                let here = self.clause.get(at).is_some_and(|token| self.is_one_of(token, any));
+                let here = self.clause.get(at).is_some_and(|token| token.means_any(any));
                 here && self.matches(rest, at + 1, gaps)
                     || *optional && self.matches(rest, at, gaps)
             }
@@ -149,16 +156,10 @@ impl Matcher<'_> {
         match rest.first() {
             None => at == self.clause.len(),
             Some(Piece::Word { any, optional: false }) => {
-                self.clause.get(at).is_some_and(|token| self.is_one_of(token, any))
+                self.clause.get(at).is_some_and(|token| token.means_any(any))
             }
             Some(Piece::Word { optional: true, .. } | Piece::Gap(_)) => true,
         }
-    }
-
-    fn is_one_of(&self, token: &Token, any: &[&str]) -> bool {
-        token.kind == Kind::Word
-            && (any.contains(&token.low.as_str())
-                || self.slips && any.iter().any(|word| is_slip_of(&token.low, word)))
     }
 }
 

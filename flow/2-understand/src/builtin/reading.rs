@@ -22,8 +22,6 @@ const LONGEST_CLAUSE: usize = 40;
 pub(super) struct Reader<'a> {
     line: &'a Line,
     twin: &'a [String],
-    /// Whether slips in keywords are forgiven.
-    slips: bool,
     budget: Cell<u32>,
 }
 
@@ -34,8 +32,8 @@ enum Clause {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(line: &'a Line, twin: &'a [String], slips: bool) -> Self {
-        Self { line, twin, slips, budget: Cell::new(BUDGET) }
+    pub(super) fn new(line: &'a Line, twin: &'a [String]) -> Self {
+        Self { line, twin, budget: Cell::new(BUDGET) }
     }
 
     /// Every request of the line, if all of the line is requests (and remarks about people).
@@ -144,7 +142,6 @@ impl<'a> Reader<'a> {
     }
 
     fn clauses(&self, tokens: &[Token], before: Option<&Asked>) -> Option<Vec<Clause>> {
-        self.budget.set(self.budget.get().checked_sub(1)?);
         if let Some(asked) = self.clause(tokens, before) {
             return Some(vec![Clause::Request(asked)]);
         }
@@ -177,6 +174,7 @@ impl<'a> Reader<'a> {
         if tokens.len() > LONGEST_CLAUSE {
             return None;
         }
+        self.budget.set(self.budget.get().checked_sub(1)?);
         let start = bare(tokens, self.twin);
         let for_me = match start.tokens {
             [rest @ .., for_, me] if for_.is("for") && me.is("me") => Some(rest),
@@ -188,23 +186,23 @@ impl<'a> Reader<'a> {
             .or_else(|| {
                 // "… and her manager too": the same again.
                 let people = slots::people(self.line, start.tokens)?;
-                (start.also && !self.slips).then(|| before.map(|b| b.for_people(&people)))?
+                start.also.then(|| before.map(|b| b.for_people(&people)))?
             })
     }
 
     fn whole(&self, tokens: &[Token]) -> Option<Asked> {
-        CLAUSES.iter().find_map(|(tool, pattern)| {
-            Some(asked(*tool, pattern.find(self.line, tokens, self.slips)?))
-        })
+        CLAUSES
+            .iter()
+            .find_map(|(tool, pattern)| Some(asked(*tool, pattern.find(self.line, tokens)?)))
     }
 
     /// A clause that shares the verb of the one before; and its people or things, where it names
     /// none.
     fn elided(&self, tokens: &[Token], before: &Asked) -> Option<Asked> {
         let same_tool = ELIDED.iter().filter(|(tool, _)| *tool == before.tool);
-        let mut found = same_tool.chain(SUBJECTLESS.iter()).filter_map(|(tool, pattern)| {
-            Some(asked(*tool, pattern.find(self.line, tokens, self.slips)?))
-        });
+        let mut found = same_tool
+            .chain(SUBJECTLESS.iter())
+            .filter_map(|(tool, pattern)| Some(asked(*tool, pattern.find(self.line, tokens)?)));
         let mut asked = found.next()?;
         if asked.people.is_empty() {
             asked.people.clone_from(&before.people);
@@ -328,7 +326,7 @@ mod tests {
     fn a_line_with_very_many_joints_is_given_up_in_time() {
         let text = "Ann starts, ".repeat(40);
         let line = Line::read(&text);
-        let reader = Reader::new(&line, &[], true);
+        let reader = Reader::new(&line, &[]);
         assert!(reader.read(&line.tokens).is_none());
         assert_eq!(line.tokens.iter().filter(|token| token.kind == Kind::Comma).count(), 40);
     }

@@ -340,12 +340,7 @@ pub(super) fn is_everywhere(tokens: &[Token]) -> bool {
         "session",
         "completely",
     ];
-    let near = |token: &Token, words: &[&str]| {
-        token.is_any(words)
-            || token.kind == Kind::Word
-                && CORE.iter().any(|word| super::lexicon::is_slip_of(&token.low, word))
-    };
     tokens.len() <= 6
-        && tokens.iter().all(|token| near(token, AROUND))
-        && tokens.iter().any(|token| near(token, CORE))
+        && tokens.iter().all(|token| token.means_any(AROUND))
+        && tokens.iter().any(|token| token.means_any(CORE))
 }

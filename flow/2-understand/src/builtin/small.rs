@@ -23,18 +23,17 @@ pub(super) enum Small {
 static PATTERNS: LazyLock<Vec<(Small, Pattern)>> = LazyLock::new(|| Pattern::table(TABLE));
 
 /// What a whole line is, if it is one of these.
-pub(super) fn small(line: &Line, tokens: &[Token], slips: bool) -> Option<Small> {
+pub(super) fn small(line: &Line, tokens: &[Token]) -> Option<Small> {
     // Longer lines are requests or tales; none of the patterns has more words.
     if tokens.len() > 12 {
         return None;
     }
-    let fitting = |(what, pattern): &(Small, Pattern)| {
-        pattern.find(line, tokens, slips).is_some().then_some(*what)
-    };
+    let fitting =
+        |(what, pattern): &(Small, Pattern)| pattern.find(line, tokens).is_some().then_some(*what);
     PATTERNS.iter().find_map(fitting)
 }
 
-const TABLE: &[(Small, &[&str])] = &[
+pub(super) const TABLE: &[(Small, &[&str])] = &[
     (
         Small::Cancel,
         &[

@@ -1,3 +1,4 @@
+use super::{catalog, lexicon};
 use crate::text;
 
 /// One word of a line, or a break between words.
@@ -9,6 +10,8 @@ pub(super) struct Token {
     /// Lower case; of a break, its character.
     pub(super) low: String,
     pub(super) kind: Kind,
+    /// Keywords that it may be a slip of the fingers for; empty until that is asked.
+    pub(super) slips: Vec<&'static str>,
 }
 
 /// What a token is.
@@ -33,6 +36,11 @@ impl Token {
     /// Whether it is this plain word.
     pub(super) fn is(&self, word: &str) -> bool {
         self.kind == Kind::Word && self.low == word
+    }
+
+    /// Whether it is one of these keywords, or was found to be a slip for one.
+    pub(super) fn means_any(&self, words: &[&str]) -> bool {
+        self.is_any(words) || self.slips.iter().any(|slip| words.contains(slip))
     }
 
     pub(super) fn is_any(&self, words: &[&str]) -> bool {
@@ -78,6 +86,15 @@ impl Line {
         Self { said, tokens }
     }
 
+    /// Looks up which keywords each word may be a slip for. Whether there are any.
+    pub(super) fn find_slips(&mut self) -> bool {
+        for token in self.tokens.iter_mut().filter(|token| token.kind == Kind::Word) {
+            let slip_of = |word: &&&str| lexicon::is_slip_of(&token.low, word);
+            token.slips = catalog::VOCABULARY.iter().filter(slip_of).copied().collect();
+        }
+        self.tokens.iter().any(|token| !token.slips.is_empty())
+    }
+
     /// The text from the first to the last of some tokens.
     pub(super) fn slice(&self, tokens: &[Token]) -> String {
         match (tokens.first(), tokens.last()) {
@@ -105,7 +122,13 @@ fn quoted(
     while chars.next_if(|&(at, _)| at <= end).is_some() {}
     let inside = said.get(start..end).unwrap_or_default();
     if inside.chars().any(char::is_alphanumeric) {
-        tokens.push(Token { start, end, low: text::key(inside), kind: Kind::Quoted });
+        tokens.push(Token {
+            start,
+            end,
+            low: text::key(inside),
+            kind: Kind::Quoted,
+            slips: Vec::new(),
+        });
     }
 }
 
@@ -116,7 +139,13 @@ fn word(said: &str, start: usize, end: usize, tokens: &mut Vec<Token>) {
         return;
     }
     if matches!(chunk, "&" | "+") {
-        tokens.push(Token { start, end, low: chunk.to_owned(), kind: Kind::Word });
+        tokens.push(Token {
+            start,
+            end,
+            low: chunk.to_owned(),
+            kind: Kind::Word,
+            slips: Vec::new(),
+        });
         return;
     }
     // Only marks that can stand inside a word (an address's dot, a hyphen) reach this far.
@@ -136,13 +165,20 @@ fn word(said: &str, start: usize, end: usize, tokens: &mut Vec<Token>) {
             end,
             low: (*part).to_owned(),
             kind: Kind::Word,
+            slips: Vec::new(),
         }));
     } else if let Some(stem) = low.strip_suffix("'s") {
         end -= 2;
-        tokens.push(Token { start, end, low: stem.to_owned(), kind: Kind::Possessive });
+        tokens.push(Token {
+            start,
+            end,
+            low: stem.to_owned(),
+            kind: Kind::Possessive,
+            slips: Vec::new(),
+        });
     } else {
         let kind = if possessive { Kind::Possessive } else { Kind::Word };
-        tokens.push(Token { start, end, low, kind });
+        tokens.push(Token { start, end, low, kind, slips: Vec::new() });
     }
     if cut.contains(['.', '!', '?', ':']) {
         tokens.push(mark(end, '.'));
@@ -156,7 +192,7 @@ fn is_mark(c: char) -> bool {
 
 fn mark(at: usize, c: char) -> Token {
     let kind = if c == ',' { Kind::Comma } else { Kind::Stop };
-    Token { start: at, end: at, low: c.to_string(), kind }
+    Token { start: at, end: at, low: c.to_string(), kind, slips: Vec::new() }
 }
 
 /// Short forms that are two words to the grammar.

@@ -92,6 +92,7 @@ impl Company {
             group(103, "Sales", GroupKind::Microsoft365, Some("sales@contoso.com")),
             group(104, "Marketing", GroupKind::Microsoft365, Some("marketing@contoso.com")),
             group(105, "Marketing", GroupKind::MailEnabled, Some("mkt-list@contoso.com")),
+            group(107, "IT", GroupKind::Security, None),
             group(106, "Sales and Marketing", GroupKind::Security, None),
         ];
         let licences = vec![
@@ -154,8 +155,9 @@ impl Directory for Company {
         self.up("people")?;
         let name = name.to_lowercase();
         let fits = |person: &&Person| {
-            if name.contains('@') {
-                return person.upn.to_lowercase() == name;
+            // Looser than the port allows, to see that an address is compared again.
+            if let Some((local, _)) = name.split_once('@') {
+                return person.upn.to_lowercase().starts_with(local);
             }
             let has = person.display_name.to_lowercase();
             name.split_whitespace().all(|word| has.split_whitespace().any(|h| h.starts_with(word)))

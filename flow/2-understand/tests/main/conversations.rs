@@ -160,6 +160,7 @@ async fn what_is_not_there_is_said_plainly() {
         "I found nobody called “sarah.lin3@contoso.com”. Please check the address, or give me the \
          full name."
     );
+    assert!(twin.says("sign out tom.re@contoso.com").await.starts_with("I found nobody"));
     assert!(twin.says("put Bob in Chess").await.starts_with("I found no group called “Chess”."));
     assert_eq!(
         twin.says("give Bob an E5").await,
@@ -210,6 +211,7 @@ async fn groups_are_found_by_exact_name_first_and_namesakes_are_asked_about() {
         twin.says("take Bob out of the sales group").await,
         "remove bob.hale@contoso.com sales@contoso.com"
     );
+    assert_eq!(twin.says("put Bob in IT").await, "add bob.hale@contoso.com IT");
     assert_eq!(
         twin.says("add Bob to \"Sales and Marketing\"").await,
         "add bob.hale@contoso.com Sales and Marketing"

@@ -98,6 +98,15 @@ async fn a_log_that_was_cut_or_replaced_is_found_with_a_checkpoint_kept_elsewher
     let report = check(other.path());
     assert!(report.findings[0].contains("signs for other records"), "{report:?}");
 
+    // Nor does the twin itself go on with records that its checkpoint does not sign.
+    for (records, said) in [(early.path(), "only 3 are whole"), (other.path(), "not those its")] {
+        let mixed = tempfile::tempdir().unwrap();
+        copy(records, mixed.path());
+        fs::copy(dir.path().join("checkpoint"), mixed.path().join("checkpoint")).unwrap();
+        let refused = try_open(mixed.path(), 7, ORIGIN).err().unwrap();
+        assert!(refused.to_string().contains(said), "{refused}");
+    }
+
     // Signed anew with another key.
     let forged = tempfile::tempdir().unwrap();
     let world = try_open(forged.path(), 9, ORIGIN).unwrap();

@@ -423,6 +423,12 @@ const NEVER: &[(&str, &str)] = &[
     ("move Sarah's E3 to Bob", "decline"),
     ("everyone in Finance needs an E3", "decline"),
     ("Tom's laptop was stolen", "say"),
+    ("Sarah is not new, give her an E3", "decline"),
+    ("Tom has not left, sign him out", "decline"),
+    ("give Sarah a licence and put her in Finance", "decline"),
+    ("signed Tom out", "decline"),
+    ("revoked Bob's sessions", "decline"),
+    ("sign out Tom and kick Bob", "decline"),
 ];
 
 const OUTSIDE: &[(&str, &str)] = &[
