@@ -33,8 +33,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub(crate) use audit_logs::kind;
 use crate::world::World;
+pub(crate) use audit_logs::kind;
 pub(crate) use front::answer;
 
 /// Who calls, as their access token says.

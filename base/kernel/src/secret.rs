@@ -4,6 +4,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use crate::Entropy;
+
 /// A text that must not be seen: a token, a code, a password. Cannot be printed, compared with
 /// `==` or serialised, and is wiped when dropped.
 ///
@@ -67,6 +69,30 @@ impl KeyBytes {
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
+    }
+
+    /// A new key.
+    #[must_use]
+    pub fn random(entropy: &dyn Entropy) -> Self {
+        let mut bytes = [0; 32];
+        entropy.fill(&mut bytes);
+        Self::new(bytes)
+    }
+
+    /// The key as text, to be sealed.
+    #[must_use]
+    pub fn to_text(&self) -> Secret {
+        Secret::new(hex::encode(self.expose()))
+    }
+
+    /// Reads what [`KeyBytes::to_text`] wrote.
+    ///
+    /// # Errors
+    /// When it is not a key.
+    pub fn from_text(text: &Secret) -> Result<Self, hex::FromHexError> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text.expose(), &mut bytes)?;
+        Ok(Self::new(bytes))
     }
 
     /// The bytes, for a cipher.

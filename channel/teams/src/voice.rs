@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use subtwin_hear::{Channel, ChannelError};
+use subtwin_hear::{Channel, ChannelError, Heard};
 use subtwin_kernel::{ChatId, Clock, MessageId, UserId, Words};
 
 use crate::calls::{Pauses, messages_since, repeat};
@@ -101,6 +101,23 @@ impl Voice {
             }
         }
         Ok(None)
+    }
+
+    /// Reads one message again, as it would have been heard: what was taken up before a stop and
+    /// not answered. `None` when it is gone, or was no person's.
+    ///
+    /// # Errors
+    /// When Graph does not answer.
+    pub async fn heard(
+        &self,
+        chat: &ChatId,
+        message: MessageId,
+    ) -> Result<Option<Heard>, GraphError> {
+        let found = self.message(chat, message).await?;
+        Ok(found.and_then(|message| match message.incoming {
+            Incoming::Heard(heard) => Some(heard),
+            Incoming::Own | Incoming::System | Incoming::Gone | Incoming::Ignored(_) => None,
+        }))
     }
 
     async fn message(

@@ -125,6 +125,13 @@ impl Waiting {
             > SignedDuration::try_from(PATIENCE).unwrap_or(SignedDuration::ZERO)
     }
 
+    /// The plan was shown once more, because something else was said in between. Only what is
+    /// newer than this answers it; the time to answer does not start anew.
+    #[must_use]
+    pub fn shown_again(self, prompt: MessageId) -> Self {
+        Self { prompt, ..self }
+    }
+
     /// Ends the wait.
     #[must_use]
     pub fn end(self, why: Declined) -> Over {

@@ -1,0 +1,13 @@
+//! The `subtwin` program: configuration, wiring and the command line. A library so that tests and
+//! benchmarks reach its parts; not an API for others.
+
+pub mod audit;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod keys;
+pub mod run;
+pub mod sandbox;
+pub mod say;
+pub mod sign_in;
+mod twin;

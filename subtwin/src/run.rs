@@ -1,0 +1,66 @@
+//! `subtwin run`: one twin, until it is told to stop.
+
+use anyhow::Context as _;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Config;
+use crate::twin::Twin;
+use crate::{cli, say};
+
+/// Runs a twin until it is interrupted.
+///
+/// # Errors
+/// When the configuration is not right, the key does not fit, or the twin has not signed in.
+pub fn command(options: &cli::Run) -> anyhow::Result<()> {
+    log_to_stderr();
+    let config = Config::read(&options.config)?;
+    runtime()?.block_on(async {
+        let twin = Twin::start(&config).await?;
+        say::progress(format_args!("{} listens ({})", config.twin.name, config.twin.upn));
+        interrupted().await;
+        say::progress("finishing what is under way");
+        twin.stop().await;
+        Ok(())
+    })
+}
+
+/// The program's runtime.
+pub(crate) fn runtime() -> anyhow::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+/// Waits for Ctrl-C or a polite kill.
+pub(crate) async fn interrupted() {
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+/// Log lines go to standard error; `SUBTWIN_LOG` chooses them (`info` when it is not set).
+pub(crate) fn log_to_stderr() {
+    let filter = EnvFilter::builder()
+        .with_env_var("SUBTWIN_LOG")
+        .try_from_env()
+        .unwrap_or_else(|_| EnvFilter::new("info"));
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(crate::say::colours())
+        .try_init();
+    // A second start in the same process (tests) keeps the first.
+    let _ = started;
+}

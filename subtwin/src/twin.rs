@@ -1,0 +1,377 @@
+//! A running twin: every part made, wired and started.
+
+mod cards;
+mod desk;
+mod ports;
+mod replies;
+mod resume;
+mod watch;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use subtwin_entra::{
+    App, Cloud, CloudSettings, Credential, Entra, Graph, Helpdesk, TokenClient, Tokens,
+};
+use subtwin_hear::Intake;
+use subtwin_kernel::{Clock, Entropy, KeyBytes, PrincipalKind, SystemClock, SystemEntropy, UserId};
+use subtwin_primitives::{TwinChange, TwinEvent};
+use subtwin_record::{Log, Recovered};
+use subtwin_store::{KeyFile, Store};
+use subtwin_teams::{Ears, OpenIdKeys, Ports, Presence, Voice};
+use subtwin_understand::{Builtin, Contact, Directory as _, Understanding};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use crate::config::Config;
+use desk::Desk;
+use ports::{ChatGraph, Sealed, Seen};
+use watch::Watch;
+
+/// One of the twin's two app registrations, and what it may do at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Registration {
+    /// Reads and writes chats.
+    Chat,
+    /// Carries out the tools.
+    Admin,
+}
+
+impl Registration {
+    pub(crate) const BOTH: [Self; 2] = [Self::Chat, Self::Admin];
+
+    /// Delegated Graph scopes, pinned: the twin asks for these and no more.
+    pub(crate) fn scopes(self) -> Vec<String> {
+        let scopes: &[&str] = match self {
+            Self::Chat => &[
+                "Chat.ReadWrite",
+                "ChatMessage.Send",
+                "Chat.Create",
+                "Presence.ReadWrite",
+                "User.Read",
+            ],
+            Self::Admin => &[
+                "User.Read.All",
+                "GroupMember.ReadWrite.All",
+                "LicenseAssignment.ReadWrite.All",
+                "User.RevokeSessions.All",
+                "AuditLog.Read.All",
+                "Directory.Read.All",
+            ],
+        };
+        scopes.iter().map(|scope| (*scope).to_owned()).collect()
+    }
+
+    /// What people call it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Under which name its refresh token is sealed.
+    pub(crate) const fn vault_name(self) -> &'static str {
+        match self {
+            Self::Chat => "token/chat",
+            Self::Admin => "token/admin",
+        }
+    }
+}
+
+/// What signing in and running both need: the vault and the two token clients.
+#[derive(Clone, Debug)]
+pub(crate) struct Foundations {
+    pub(crate) cloud: Cloud,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+impl Foundations {
+    /// Opens the twin's state and finds its cloud.
+    pub(crate) fn lay(config: &Config) -> anyhow::Result<Self> {
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
+        let key = KeyFile::read(&config.state.key_file)?;
+        std::fs::create_dir_all(&config.state.dir)
+            .with_context(|| format!("cannot make `{}`", config.state.dir.display()))?;
+        let store = Store::open(&config.state.dir.join("store"), &key, Arc::clone(&entropy))?;
+        let cloud = Cloud::open(&CloudSettings {
+            login: address(&config.cloud.login),
+            graph: address(&config.cloud.graph),
+            extra_ca: config.cloud.ca_file.clone(),
+            ..CloudSettings::default()
+        })?;
+        Ok(Self { cloud, store, clock: Arc::new(SystemClock), entropy })
+    }
+
+    /// The client of one registration.
+    pub(crate) fn client(&self, config: &Config, registration: Registration) -> TokenClient {
+        let client = match registration {
+            Registration::Chat => config.twin.chat_app,
+            Registration::Admin => config.twin.admin_app,
+        };
+        let app = App { tenant: config.tenant, client, credential: Credential::Public };
+        TokenClient::new(
+            self.cloud.clone(),
+            app,
+            Arc::clone(&self.clock),
+            Arc::clone(&self.entropy),
+        )
+    }
+
+    /// The twin's tokens for one registration, from the vault.
+    pub(crate) fn tokens(&self, config: &Config, registration: Registration) -> Tokens {
+        Tokens::of_account(
+            self.client(config, registration),
+            registration.scopes(),
+            config.twin.id.as_user(),
+            registration.vault_name().to_owned(),
+            Arc::new(Sealed(self.store.clone())),
+        )
+    }
+}
+
+/// A twin at work.
+#[derive(Debug)]
+pub(crate) struct Twin {
+    intake: Intake,
+    log: Log,
+    facts: subtwin_primitives::Twin,
+    store: Store,
+    ears: TaskTracker,
+    deaf: CancellationToken,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Twin {
+    /// Starts a twin that has signed in before. It hears when this returns.
+    pub(crate) async fn start(config: &Config) -> anyhow::Result<Self> {
+        let base = Foundations::lay(config)?;
+        for registration in Registration::BOTH {
+            let there = base.store.sealed(registration.vault_name()).await?.is_some();
+            ensure!(there, "the twin has not signed in yet; run `subtwin sign-in` first");
+        }
+        let graph = |registration| {
+            let tokens = base.tokens(config, registration);
+            Graph::new(base.cloud.clone(), tokens, Arc::clone(&base.entropy))
+        };
+        let (entra, human) = directory(config, &graph(Registration::Admin), &base).await?;
+        let evidence = config.state.dir.join("evidence");
+        let (log, recovered) = open_log(config, &base, &evidence).await?;
+        let facts = facts(config);
+        log.twin(TwinEvent {
+            twin: facts.clone(),
+            change: TwinChange::Started {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                catalog: config.tools.clone(),
+            },
+        })
+        .await?;
+
+        let listener = TcpListener::bind(config.notifications.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.notifications.listen))?;
+        let settings = teams_settings(config, listener.local_addr()?)?;
+        let chat_graph: Arc<dyn subtwin_teams::Graph> =
+            Arc::new(ChatGraph(graph(Registration::Chat)));
+        let clock = Arc::clone(&base.clock);
+        let voice = Arc::new(Voice::new(&settings, Arc::clone(&chat_graph), clock));
+        let presence = Arc::new(Presence::new(&settings, Arc::clone(&chat_graph)));
+
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let watch = Watch {
+            channel: Arc::clone(&voice) as _,
+            trail: Arc::new(entra.clone()),
+            log: log.clone(),
+            store: base.store.clone(),
+            look_after: config.look_after(),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        };
+        let desk = Arc::new(Desk {
+            channel: Arc::clone(&voice) as _,
+            understanding: understanding(config, &entra),
+            planner: Arc::new(entra.clone()),
+            cards: Arc::new(entra.clone()),
+            hands: Arc::new(entra),
+            log: log.clone(),
+            store: base.store.clone(),
+            evidence,
+            twin: facts.clone(),
+            presence: Arc::clone(&presence),
+            watch,
+            tools: config.tools.clone(),
+            human,
+            clock: Arc::clone(&base.clock),
+            entropy: Arc::clone(&base.entropy),
+            open: Mutex::new(HashMap::new()),
+        });
+        let intake = Intake::new(
+            subtwin_hear::Settings::default(),
+            Arc::new(Seen(base.store.clone())),
+            Arc::clone(&desk) as _,
+        );
+        let ports = Ports {
+            graph: chat_graph,
+            memory: Arc::new(Sealed(base.store.clone())),
+            keys: Arc::new(issuer_keys(&base.cloud)?),
+            clock: Arc::clone(&base.clock),
+            entropy: Arc::clone(&base.entropy),
+        };
+        let ears = Ears::open(settings, ports, Arc::clone(&voice), intake.clone()).await?;
+        let mut status = ears.status();
+        let (listening, deaf) = (TaskTracker::new(), CancellationToken::new());
+        listening.spawn(ears.run(listener, deaf.clone()));
+        tasks.spawn(Arc::clone(&desk).resume(recovered, voice));
+        tasks.spawn(sweep(desk, stop.clone()));
+        tasks.spawn({
+            let stop = stop.clone();
+            async move { presence.run(stop).await }
+        });
+        let heard = status.wait_for(|status| status.subscription.is_some());
+        if tokio::time::timeout(SUBSCRIBING, heard).await.is_err() {
+            tracing::warn!("Graph has not accepted a subscription yet; trying on");
+        }
+        Ok(Self { intake, log, facts, store: base.store, ears: listening, deaf, tasks, stop })
+    }
+
+    /// Stops: hears nothing new, finishes or safely leaves what is under way.
+    pub(crate) async fn stop(self) {
+        self.deaf.cancel();
+        self.ears.close();
+        self.ears.wait().await;
+        let rest = self.intake.shutdown(PATIENCE).await;
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(PATIENCE, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some background work was left; it goes on at the next start");
+        }
+        let stopped = TwinEvent { twin: self.facts, change: TwinChange::Stopped {} };
+        if let Err(cause) = self.log.twin(stopped).await {
+            tracing::error!(%cause, "the stop could not be recorded");
+        }
+        if let Err(cause) = self.log.shut_down().await {
+            tracing::error!(%cause, "the record could not be closed");
+        }
+        self.store.close().await;
+        tracing::info!(?rest, "stopped");
+    }
+}
+
+/// The directory as the twin, and the human contact in it.
+async fn directory(
+    config: &Config,
+    graph: &Graph,
+    base: &Foundations,
+) -> anyhow::Result<(Entra, Option<UserId>)> {
+    let twin = subtwin_entra::Twin {
+        user: config.twin.id.as_user(),
+        display_name: config.twin.name.clone(),
+        upn: config.twin.upn.clone(),
+        kind: PrincipalKind::MemberUser,
+    };
+    let entra =
+        |helpdesk| Entra::new(graph.clone(), twin.clone(), helpdesk, Arc::clone(&base.clock));
+    let looking = entra(Helpdesk::default());
+    let mut people = Vec::new();
+    for upn in &config.people.helpdesk {
+        people.push(by_upn(&looking, upn).await?);
+    }
+    let human = by_upn(&looking, &config.people.human.upn).await?;
+    let helpdesk = Helpdesk { group: config.people.helpdesk_group, people };
+    Ok((entra(helpdesk), Some(human)))
+}
+
+async fn by_upn(entra: &Entra, upn: &str) -> anyhow::Result<UserId> {
+    let found = entra.people(upn).await.with_context(|| format!("cannot look `{upn}` up"))?;
+    match found.as_slice() {
+        [person] if person.upn.eq_ignore_ascii_case(upn) => Ok(person.id),
+        _ => bail!("the configuration names `{upn}`, who is not in the directory"),
+    }
+}
+
+/// The evidence, signed with a key that is made at the first start and kept sealed.
+async fn open_log(
+    config: &Config,
+    base: &Foundations,
+    dir: &Path,
+) -> anyhow::Result<(Log, Recovered)> {
+    let key = match base.store.sealed(EVIDENCE_KEY).await? {
+        Some(text) => KeyBytes::from_text(&text).context("the evidence's key is damaged")?,
+        None => {
+            let key = KeyBytes::random(&*base.entropy);
+            base.store.put_sealed(EVIDENCE_KEY, &key.to_text()).await?;
+            key
+        }
+    };
+    let domain = config.twin.upn.rsplit('@').next().unwrap_or_default();
+    let origin = format!("{domain}/{}", config.twin.id);
+    let (dir, clock, entropy) =
+        (dir.to_owned(), Arc::clone(&base.clock), Arc::clone(&base.entropy));
+    let opened =
+        tokio::task::spawn_blocking(move || Log::open(&dir, &key, &origin, clock, entropy)).await?;
+    Ok(opened?)
+}
+
+fn facts(config: &Config) -> subtwin_primitives::Twin {
+    subtwin_primitives::Twin {
+        tenant: config.tenant,
+        id: Some(config.twin.id),
+        name: config.twin.name.clone(),
+        upn: Some(config.twin.upn.clone()),
+        acts_as: PrincipalKind::MemberUser,
+        token_of: None,
+        app: config.twin.admin_app,
+    }
+}
+
+fn understanding(config: &Config, entra: &Entra) -> Understanding {
+    let human = &config.people.human;
+    let contact = Contact { name: human.name.clone(), upn: human.upn.clone() };
+    let mut settings = subtwin_understand::Settings::new(contact);
+    settings.tools.clone_from(&config.tools);
+    settings.retention = config.retention();
+    Understanding::new(Arc::new(Builtin::new(&config.twin.name)), Arc::new(entra.clone()), settings)
+}
+
+fn teams_settings(config: &Config, here: SocketAddr) -> anyhow::Result<subtwin_teams::Settings> {
+    let here = Url::parse(&format!("http://{here}/"))?;
+    let public = config.notifications.public_url.as_ref().unwrap_or(&here);
+    let mut settings =
+        subtwin_teams::Settings::new(config.tenant, config.twin.id, config.twin.chat_app, public)?;
+    settings.catch_up_every =
+        Duration::from_secs(config.notifications.catch_up_minutes.saturating_mul(60));
+    Ok(settings)
+}
+
+/// Where the keys are that notifications are vouched for with: the tenant-common document.
+fn issuer_keys(cloud: &Cloud) -> anyhow::Result<OpenIdKeys> {
+    let document = format!("{}/common/.well-known/openid-configuration", cloud.login());
+    Ok(OpenIdKeys::new(cloud.http().clone(), Url::parse(&document)?))
+}
+
+async fn sweep(desk: Arc<Desk>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(Duration::from_secs(5));
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        desk.sweep().await;
+    }
+}
+
+fn address(url: &Url) -> String {
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
+/// How long work may go on after the twin was told to stop.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the start waits for the subscription.
+const SUBSCRIBING: Duration = Duration::from_secs(20);
+/// Under which name the seed of the evidence's signing key is sealed.
+const EVIDENCE_KEY: &str = "evidence/key";

@@ -1,0 +1,112 @@
+//! Where the ports of one part meet the functions of another.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use reqwest::Method;
+use subtwin_confirm::Refusal;
+use subtwin_entra::{Entra, Graph, TokenStore, TokenStoreError};
+use subtwin_hear::SeenError;
+use subtwin_kernel::{Action, ChatId, MessageId, Secret, UserId, Words};
+use subtwin_store::Store;
+use subtwin_teams::{GraphAnswer, GraphError, GraphRequest, Memory, MemoryError, Verb};
+
+use super::cards::Cards;
+
+/// The sealed store, as adapters know it.
+#[derive(Clone, Debug)]
+pub(super) struct Sealed(pub(super) Store);
+
+#[async_trait]
+impl TokenStore for Sealed {
+    async fn load(&self, name: &str) -> Result<Option<Secret>, TokenStoreError> {
+        self.0.sealed(name).await.map_err(|cause| TokenStoreError(cause.into()))
+    }
+
+    async fn save(&self, name: &str, token: &Secret) -> Result<(), TokenStoreError> {
+        self.0.put_sealed(name, token).await.map_err(|cause| TokenStoreError(cause.into()))
+    }
+}
+
+#[async_trait]
+impl Memory for Sealed {
+    async fn get(&self, name: &'static str) -> Result<Option<Secret>, MemoryError> {
+        self.0.sealed(name).await.map_err(forgot("read a sealed value"))
+    }
+
+    async fn put(&self, name: &'static str, value: &Secret) -> Result<(), MemoryError> {
+        self.0.put_sealed(name, value).await.map_err(forgot("seal a value"))
+    }
+
+    async fn watermarks(&self) -> Result<Vec<(ChatId, Timestamp)>, MemoryError> {
+        self.0.watermarks().await.map_err(forgot("read how far chats were read"))
+    }
+
+    async fn set_watermark(&self, chat: &ChatId, at: Timestamp) -> Result<(), MemoryError> {
+        self.0.set_watermark(chat, at).await.map_err(forgot("note how far a chat was read"))
+    }
+}
+
+fn forgot<E>(operation: &'static str) -> impl FnOnce(E) -> MemoryError
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    move |cause| MemoryError { operation, cause: Box::new(cause) }
+}
+
+/// The store's memory of messages.
+#[derive(Clone, Debug)]
+pub(super) struct Seen(pub(super) Store);
+
+#[async_trait]
+impl subtwin_hear::Seen for Seen {
+    async fn take(
+        &self,
+        chat: &ChatId,
+        message: MessageId,
+        at: Timestamp,
+    ) -> Result<bool, SeenError> {
+        self.0.take(chat, message, at).await.map_err(|cause| SeenError(cause.into()))
+    }
+
+    async fn finish(&self, chat: &ChatId, message: MessageId) -> Result<(), SeenError> {
+        self.0.finish(chat, message).await.map_err(|cause| SeenError(cause.into()))
+    }
+}
+
+/// Graph with the chat registration's tokens.
+#[derive(Debug)]
+pub(super) struct ChatGraph(pub(super) Graph);
+
+#[async_trait]
+impl subtwin_teams::Graph for ChatGraph {
+    async fn call(&self, request: GraphRequest) -> Result<GraphAnswer, GraphError> {
+        let method = match request.verb {
+            Verb::Get => Method::GET,
+            Verb::Post => Method::POST,
+            Verb::Patch => Method::PATCH,
+            Verb::Delete => Method::DELETE,
+        };
+        if request.new_token {
+            self.0.renew();
+        }
+        let body = request.body.as_ref();
+        let sent = self.0.send(method, &request.path, &request.headers, body).await;
+        match sent {
+            Ok((status, body)) => Ok(GraphAnswer { status, body }),
+            Err(subtwin_entra::GraphError::Refused { refused, .. }) => Err(GraphError::Refused {
+                status: refused.status,
+                code: refused.code,
+                message: refused.message,
+            }),
+            Err(subtwin_entra::GraphError::Busy { after, .. }) => Err(GraphError::Busy { after }),
+            Err(cause) => Err(GraphError::Unknown { cause: Box::new(cause) }),
+        }
+    }
+}
+
+#[async_trait]
+impl Cards for Entra {
+    async fn card(&self, action: &Action, asker: UserId) -> Result<Words, Refusal> {
+        self.card(action.person(), asker).await.map(|card| card.words())
+    }
+}
