@@ -35,7 +35,7 @@ fn authorize(more: &[(&str, &str)]) -> Url {
 
 /// Completes an address as somebody; gives back where the browser goes.
 async fn complete(cloud: &Cloud, url: &Url, who: &str) -> Answer {
-    cloud.control(Method::POST, "sign-in", json!({"url": url, "as": who})).await
+    cloud.control(Method::POST, "sign-in", json!({"url": url.as_str(), "as": who})).await
 }
 
 fn parameter(address: &str, name: &str) -> String {
@@ -170,7 +170,7 @@ async fn a_followed_sign_in_reaches_the_apps_loopback_address() {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.expect("sent");
         String::from_utf8_lossy(&request[..read]).into_owned()
     };
-    let body = json!({"url": url, "as": "doug", "follow": true});
+    let body = json!({"url": url.as_str(), "as": "doug", "follow": true});
     let (request, answer) = tokio::join!(receive, cloud.control(Method::POST, "sign-in", body));
     assert!(request.starts_with("POST / ") && request.contains("code=1."), "{request}");
     assert_eq!(answer.json()["status"], 200, "{answer:?}");
