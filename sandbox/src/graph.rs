@@ -12,10 +12,13 @@ mod front;
 mod groups;
 mod licences;
 mod messages;
+mod objects;
 mod odata;
 mod presence;
 mod roles;
 mod subscriptions;
+#[cfg(test)]
+mod testing;
 mod users;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,8 @@
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
+
+use crate::graph::Caller;
+use crate::world::{Event, World};
 
 /// Who did something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,4 +81,47 @@ pub(crate) struct SignIn {
 pub(crate) struct Audit {
     pub(crate) entries: Vec<Entry>,
     pub(crate) sign_ins: Vec<SignIn>,
+}
+
+impl World {
+    /// Writes one entry. Minimal: replaced by the catalog's.
+    #[expect(clippy::too_many_arguments, reason = "an entry has that many parts")]
+    pub(crate) fn audit(
+        &mut self,
+        caller: &Caller,
+        correlation: Uuid,
+        activity: &'static str,
+        category: &'static str,
+        operation: &'static str,
+        targets: Vec<Target>,
+        user_agent: Option<String>,
+    ) {
+        let at = self.now();
+        let delay = self.faults.audit_delay_ms.and_then(|delay| i64::try_from(delay).ok());
+        let delay = SignedDuration::from_millis(delay.unwrap_or(0));
+        let actor = match caller.user {
+            Some(id) => {
+                Actor::User { id, app_id: caller.app_id, app_name: caller.app_name.clone() }
+            }
+            None => Actor::App {
+                app_id: caller.app_id,
+                principal: caller.principal,
+                name: caller.app_name.clone(),
+            },
+        };
+        let number = self.tenant.audit.entries.len();
+        self.tenant.audit.entries.push(Entry {
+            id: format!("Directory_{correlation}_NXG5K_{number}"),
+            at,
+            visible: at.saturating_add(delay).unwrap_or(at),
+            correlation,
+            activity,
+            category,
+            operation,
+            actor,
+            targets,
+            user_agent,
+        });
+        self.emit(Event::Audit);
+    }
 }

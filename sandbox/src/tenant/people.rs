@@ -32,6 +32,8 @@ pub(crate) struct User {
     pub(crate) licences: Vec<AssignedLicence>,
     /// `signInSessionsValidFromDateTime`: refresh tokens older than this are refused.
     pub(crate) sessions_valid_from: Timestamp,
+    /// `lastPasswordChangeDateTime`.
+    pub(crate) password_changed: Timestamp,
     /// For the password grant and the sign-in page; sample users share one.
     pub(crate) password: String,
     /// What few people have filled in.
@@ -108,7 +110,19 @@ impl People {
         if let Ok(id) = Uuid::try_parse(key) {
             return self.get(id);
         }
-        self.at(*self.by_upn.get(&key.to_lowercase())?)
+        self.find_by_upn(key)
+    }
+
+    /// By UPN only.
+    pub(crate) fn find_by_upn(&self, upn: &str) -> Option<&User> {
+        self.at(*self.by_upn.get(&upn.to_lowercase())?)
+    }
+
+    /// Leaves everybody who reports to this manager without one.
+    pub(crate) fn leave_reports_of(&mut self, manager: Uuid) {
+        for user in self.all.iter_mut().flatten().filter(|it| it.manager == Some(manager)) {
+            user.manager = None;
+        }
     }
 
     /// By primary mail address.

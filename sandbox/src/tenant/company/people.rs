@@ -60,6 +60,7 @@ fn member(tenant: &Tenant, role: &Role, id: Uuid, manager: Option<Uuid>, number:
         manager,
         licences: products::direct(role.plan, created),
         sessions_valid_from: created,
+        password_changed: created,
         password: SAMPLE_PASSWORD.to_owned(),
         extra: None,
     }
@@ -118,6 +119,7 @@ impl Crowd {
             manager,
             licences: products::direct(department.plan, created),
             sessions_valid_from: created,
+            password_changed: created,
             password: SAMPLE_PASSWORD.to_owned(),
             extra: None,
         }
