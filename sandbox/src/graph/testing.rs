@@ -124,6 +124,12 @@ impl Bench {
 }
 
 impl Draft<'_> {
+    /// Somebody whose address is not in the company's own domain.
+    pub(super) fn as_user(mut self, user: Uuid) -> Self {
+        self.call.caller.user = Some(user);
+        self
+    }
+
     pub(super) fn body(mut self, body: Value) -> Self {
         self.call.body = body;
         self

@@ -64,6 +64,7 @@ where
         // Also the patience with an idle connection: longer than any client keeps one pooled.
         .header_read_timeout(IDLE)
         .max_buf_size(HEAD_BYTES)
+        .max_header_size(HEAD_BYTES)
         .max_headers(100)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
