@@ -8,10 +8,16 @@ mod apps;
 mod audit_logs;
 mod batch;
 pub(crate) mod chats;
+#[cfg(test)]
+pub(crate) mod desk;
+mod filter;
 mod front;
 mod groups;
 mod licences;
+mod listing;
 pub(crate) mod messages;
+#[cfg(test)]
+pub(crate) mod model;
 mod odata;
 pub(crate) mod presence;
 mod roles;
@@ -25,6 +31,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::world::World;
+pub(crate) use audit_logs::kind;
 pub(crate) use front::answer;
 
 /// Who calls, as their access token says.

@@ -13,6 +13,11 @@ pub struct Settings {
     pub users: usize,
     /// How long an audit entry stays invisible after the event.
     pub audit_delay: Duration,
+    /// Whether the directory log copies a call's `client-request-id` into `correlationId`. Nobody
+    /// has shown that Graph does, so clients must do without.
+    pub correlation_follows_client: bool,
+    /// Whether the tenant has Entra ID P1, without which Graph does not show its logs.
+    pub premium: bool,
     /// How long an access token lives.
     pub token_lifetime: Duration,
     /// Where the CA certificate is written (`ca.pem`), if anywhere.
@@ -28,6 +33,8 @@ impl Default for Settings {
             seed: 1,
             users: 80,
             audit_delay: Duration::from_secs(3),
+            correlation_follows_client: false,
+            premium: true,
             token_lifetime: Duration::from_secs(3900),
             ca_dir: None,
             capture: None,

@@ -3,7 +3,7 @@
 //! Plain data and the rules that keep it consistent. Knows no HTTP and no JSON.
 
 mod apps;
-mod audit;
+pub(crate) mod audit;
 mod chats;
 mod company;
 mod groups;
@@ -27,9 +27,9 @@ pub(crate) use company::{
 };
 pub(crate) use groups::{BadRule, Group, Groups, Moved, Rule};
 pub(crate) use ledger::{Effect, Ledger};
-pub(crate) use licences::{AssignedLicence, Sku, Skus};
+pub(crate) use licences::{AssignedLicence, Sku, Skus, Unlicensed, Wanted};
 pub(crate) use people::{Extra, People, User};
-pub(crate) use roles::{Role, Roles};
+pub(crate) use roles::{Role, Roles, TEMPLATES};
 pub(crate) use scopes::{PERMISSIONS, Permission, permission};
 
 use uuid::Uuid;

@@ -77,10 +77,11 @@ impl Sandbox {
     /// A sandbox around a tenant, and the stream its notifier reads.
     pub(crate) fn new(
         settings: Settings,
-        tenant: Tenant,
+        mut tenant: Tenant,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Event>) {
         let (events, _) = broadcast::channel(1024);
         let (outbox, notifier) = mpsc::unbounded_channel();
+        tenant.audit.follow(&settings);
         let world = World {
             tenant,
             faults: Faults::default(),

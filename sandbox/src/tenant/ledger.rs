@@ -1,6 +1,9 @@
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
 use uuid::Uuid;
+
+use super::Tenant;
 
 /// Something that really happened to the tenant, whatever the caller was told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,5 +26,103 @@ impl Ledger {
     pub(crate) fn count(&mut self, effect: Effect) {
         let times = self.0.entry(effect).or_default();
         *times = times.saturating_add(1);
+    }
+
+    /// How often exactly this happened.
+    #[cfg(test)]
+    pub(crate) fn times(&self, effect: &Effect) -> u64 {
+        self.0.get(effect).copied().unwrap_or(0)
+    }
+
+    /// The ledger for people and scripts: `totals` per kind of effect, and every `effects` with the
+    /// objects by id and by the name a reader knows them by.
+    pub(crate) fn json(&self, tenant: &Tenant) -> Value {
+        let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut effects = Vec::new();
+        for (effect, times) in &self.0 {
+            let total = totals.entry(effect.name()).or_default();
+            *total = total.saturating_add(*times);
+            effects.push(effect.json(tenant, *times));
+        }
+        json!({"totals": totals, "effects": effects})
+    }
+}
+
+impl Effect {
+    /// The kind, as in the JSON view.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::LicenceAssigned { .. } => "licenceAssigned",
+            Self::LicenceRemoved { .. } => "licenceRemoved",
+            Self::MemberAdded { .. } => "memberAdded",
+            Self::MemberRemoved { .. } => "memberRemoved",
+            Self::SessionsRevoked { .. } => "sessionsRevoked",
+            Self::UserUpdated { .. } => "userUpdated",
+            Self::UserDeleted { .. } => "userDeleted",
+            Self::MessagePosted { .. } => "messagePosted",
+        }
+    }
+
+    fn json(&self, tenant: &Tenant, times: u64) -> Value {
+        let upn = |user: &Uuid| tenant.people.get(*user).map(|user| user.upn.clone());
+        let with_user = |user: &Uuid| json!({"effect": self.name(), "times": times, "user": user, "upn": upn(user)});
+        let (mut value, name, id, label) = match self {
+            Self::LicenceAssigned { user, sku } | Self::LicenceRemoved { user, sku } => {
+                let part = tenant.skus.get(*sku).map(|sku| sku.part_number.clone());
+                (with_user(user), "sku", sku.to_string(), ("skuPartNumber", part))
+            }
+            Self::MemberAdded { group, user } | Self::MemberRemoved { group, user } => {
+                let name = tenant.groups.get(*group).map(|group| group.display_name.clone());
+                (with_user(user), "group", group.to_string(), ("groupName", name))
+            }
+            Self::MessagePosted { chat, user } => {
+                let topic = tenant.chats.by_id.get(chat).and_then(|chat| chat.topic.clone());
+                (with_user(user), "chat", chat.clone(), ("topic", topic))
+            }
+            Self::SessionsRevoked { user }
+            | Self::UserUpdated { user }
+            | Self::UserDeleted { user } => return with_user(user),
+        };
+        if let Value::Object(fields) = &mut value {
+            fields.insert(name.to_owned(), json!(id));
+            fields.insert(label.0.to_owned(), json!(label.1));
+        }
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_json_view_totals_each_kind_and_names_the_objects() {
+        let tenant = Tenant::sample(1, 60);
+        let sarah = tenant.people.find("sarah.lin@contoso.com").unwrap().id;
+        let (one, other) = (tenant.skus.0[0].id, tenant.skus.0[1].id);
+        let group = tenant.groups.iter().next().unwrap();
+        let mut ledger = Ledger::default();
+        ledger.count(Effect::LicenceAssigned { user: sarah, sku: one });
+        ledger.count(Effect::LicenceAssigned { user: sarah, sku: one });
+        ledger.count(Effect::LicenceAssigned { user: sarah, sku: other });
+        ledger.count(Effect::MemberAdded { group: group.id, user: sarah });
+        let view = ledger.json(&tenant);
+        assert_eq!(view["totals"], json!({"licenceAssigned": 3, "memberAdded": 1}));
+        let effects = view["effects"].as_array().unwrap();
+        assert_eq!(effects.len(), 3);
+        let twice = effects.iter().find(|effect| effect["sku"] == json!(one)).unwrap();
+        assert_eq!(
+            *twice,
+            json!({
+                "effect": "licenceAssigned",
+                "times": 2,
+                "user": sarah,
+                "upn": "sarah.lin@contoso.com",
+                "sku": one,
+                "skuPartNumber": tenant.skus.0[0].part_number,
+            })
+        );
+        let joined = effects.iter().find(|effect| effect["effect"] == "memberAdded").unwrap();
+        assert_eq!(joined["groupName"], json!(group.display_name));
     }
 }

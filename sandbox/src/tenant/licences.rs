@@ -1,5 +1,12 @@
+//! Products, seats, and who holds what: the rules of direct assignment. What a group passes on to
+//! its members is recomputed in `groups`.
+
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use uuid::Uuid;
+
+use super::{Effect, Tenant};
 
 /// A licence a user holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +35,13 @@ pub(crate) struct Sku {
     pub(crate) plans: Vec<(Uuid, String)>,
 }
 
+impl Sku {
+    /// Whether one more user can hold it.
+    fn has_seat(&self) -> bool {
+        self.consumed < self.enabled && matches!(self.capability_status, "Enabled" | "Warning")
+    }
+}
+
 /// Every subscription, in the order the company bought them.
 #[derive(Debug, Default)]
 pub(crate) struct Skus(pub(crate) Vec<Sku>);
@@ -41,3 +55,149 @@ impl Skus {
         self.0.iter_mut().find(|sku| sku.id == id)
     }
 }
+
+/// A change of somebody's direct licences.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// SKU and the plans to switch off. One already held directly gets the new plans.
+    pub(crate) add: Vec<(Uuid, Vec<Uuid>)>,
+    pub(crate) remove: Vec<Uuid>,
+}
+
+/// Why licences were not changed. Nothing was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unlicensed {
+    /// The company does not own this.
+    UnknownSku(Uuid),
+    /// A plan to switch off is not part of its SKU.
+    UnknownPlan(Uuid),
+    /// The same SKU twice in one request.
+    Repeated(Uuid),
+    NoUsageLocation,
+    NoSeat(Uuid),
+    NotHeld(Uuid),
+    /// Only the group can take it away.
+    Inherited(Uuid),
+}
+
+impl Tenant {
+    /// Changes the direct licences of a user: all of it or nothing. Returns what really changed;
+    /// what was already so is not in it.
+    pub(crate) fn change_licences(
+        &mut self,
+        user: Uuid,
+        wanted: &Wanted,
+        now: Timestamp,
+    ) -> Result<Vec<Effect>, Unlicensed> {
+        self.check_known(wanted)?;
+        let Some(person) = self.people.get(user) else { return Ok(Vec::new()) };
+        let mut after = person.licences.clone();
+        let mut effects = Vec::new();
+        for sku in &wanted.remove {
+            let direct = |held: &AssignedLicence| held.sku == *sku && held.by_group.is_none();
+            if let Some(at) = after.iter().position(direct) {
+                after.remove(at);
+                effects.push(Effect::LicenceRemoved { user, sku: *sku });
+            } else if after.iter().any(|held| held.sku == *sku) {
+                return Err(Unlicensed::Inherited(*sku));
+            } else {
+                return Err(Unlicensed::NotHeld(*sku));
+            }
+        }
+        if !wanted.add.is_empty() && person.usage_location.is_none() {
+            return Err(Unlicensed::NoUsageLocation);
+        }
+        for (sku, disabled) in &wanted.add {
+            let held = after.iter_mut().find(|held| held.sku == *sku && held.by_group.is_none());
+            match held {
+                Some(held) if same(&held.disabled_plans, disabled) => continue,
+                Some(held) => {
+                    held.disabled_plans.clone_from(disabled);
+                    held.updated = now;
+                }
+                None => after.push(AssignedLicence {
+                    sku: *sku,
+                    disabled_plans: disabled.clone(),
+                    by_group: None,
+                    state: "Active",
+                    error: "None",
+                    updated: now,
+                }),
+            }
+            effects.push(Effect::LicenceAssigned { user, sku: *sku });
+        }
+        let (before, after_set) = (active(&person.licences), active(&after));
+        for sku in after_set.difference(&before) {
+            if !self.skus.get(*sku).is_some_and(Sku::has_seat) {
+                return Err(Unlicensed::NoSeat(*sku));
+            }
+        }
+        self.move_seats(&before, &after_set);
+        if let Some(person) = self.people.get_mut(user) {
+            person.licences = after;
+        }
+        Ok(effects)
+    }
+
+    /// Tries again what group licensing could not do, as when there was no seat. Returns the SKUs
+    /// that came and went.
+    pub(crate) fn reprocess_licences(
+        &mut self,
+        user: Uuid,
+        now: Timestamp,
+    ) -> (Vec<Uuid>, Vec<Uuid>) {
+        if let Some(person) = self.people.get_mut(user) {
+            person.licences.retain(|held| held.by_group.is_none() || held.state == "Active");
+        }
+        self.recompute_group_licences(user, now)
+    }
+
+    /// How many users hold a SKU, counted from the users.
+    #[cfg(test)]
+    pub(crate) fn holders(&self, sku: Uuid) -> usize {
+        let holds = |user: &&super::User| active(&user.licences).contains(&sku);
+        self.people.iter().filter(holds).count()
+    }
+
+    fn check_known(&self, wanted: &Wanted) -> Result<(), Unlicensed> {
+        let mut seen = BTreeSet::new();
+        let added = wanted.add.iter().map(|(sku, _)| sku);
+        for sku in added.chain(&wanted.remove) {
+            if self.skus.get(*sku).is_none() {
+                return Err(Unlicensed::UnknownSku(*sku));
+            }
+            if !seen.insert(*sku) {
+                return Err(Unlicensed::Repeated(*sku));
+            }
+        }
+        for (sku, disabled) in &wanted.add {
+            let plans = self.skus.get(*sku).map_or(&[][..], |sku| &sku.plans);
+            if !disabled.iter().all(|plan| plans.iter().any(|(id, _)| id == plan)) {
+                return Err(Unlicensed::UnknownPlan(*sku));
+            }
+        }
+        Ok(())
+    }
+
+    fn move_seats(&mut self, before: &BTreeSet<Uuid>, after: &BTreeSet<Uuid>) {
+        for sku in &mut self.skus.0 {
+            match (before.contains(&sku.id), after.contains(&sku.id)) {
+                (false, true) => sku.consumed = sku.consumed.saturating_add(1),
+                (true, false) => sku.consumed = sku.consumed.saturating_sub(1),
+                (true, true) | (false, false) => {}
+            }
+        }
+    }
+}
+
+/// The SKUs that take a seat: each once, however it is held.
+fn active(held: &[AssignedLicence]) -> BTreeSet<Uuid> {
+    held.iter().filter(|held| held.state == "Active").map(|held| held.sku).collect()
+}
+
+fn same(one: &[Uuid], other: &[Uuid]) -> bool {
+    one.iter().collect::<BTreeSet<_>>() == other.iter().collect::<BTreeSet<_>>()
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::create;
 use crate::client;
 use crate::graph::chats::fixture::{self, ALL, DOUG, Fixture, SAM, SARAH, call};
+use crate::graph::model::conforms;
 use crate::graph::{Answer, Problem, dispatch};
 use crate::notify::hook::Hook;
 use crate::world::Sandbox;
@@ -84,7 +85,7 @@ async fn a_subscription_is_made_after_the_address_gave_back_the_token() {
         assert!(body[name].is_string(), "{name}");
         body[name] = json!("…");
     }
-    insta::assert_snapshot!(body.to_string(), @"");
+    insta::assert_snapshot!(body.to_string(), @r##"{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#subscriptions/$entity","id":"…","resource":"/me/chats/getAllMessages","applicationId":"…","changeType":"created,updated","clientState":"s3cret","notificationUrl":"…","notificationQueryOptions":null,"lifecycleNotificationUrl":null,"expirationDateTime":"…","creatorId":"…","includeResourceData":false,"latestSupportedTlsVersion":"v1_2","encryptionCertificate":null,"encryptionCertificateId":null,"notificationUrlAppId":null}"##);
 }
 
 #[tokio::test]
@@ -173,6 +174,7 @@ async fn a_request_that_breaks_a_rule_is_refused_before_anybody_is_contacted() {
     assert!(hook.heard().is_empty());
     let rich = subscribe(&sandbox, rich(rsa())).await.unwrap();
     assert_eq!(rich["includeResourceData"], true);
+    assert_eq!(conforms("subscription", &rich), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ pub(super) fn told(tenant: &Tenant, dice: &mut Dice) -> Audit {
                 app_id: SAMPLE_CLI_APP,
                 app_name: "Contoso Command Line".to_owned(),
             },
+            actor_upn: Some(ken.upn.clone()),
             targets: vec![Target {
                 kind: TargetKind::User,
                 id: target.id,
