@@ -53,7 +53,9 @@ pub async fn start(mut settings: Settings) -> Result<Running, StartError> {
     // Needed by the first sign-in only, and slow: made while the rest starts.
     sandbox.tasks.spawn_blocking({
         let sandbox = Arc::clone(&sandbox);
-        move || drop(sandbox.keys.signing())
+        move || {
+            sandbox.keys.signing();
+        }
     });
 
     let now = sandbox.world().now();

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::wire::{Body, Request, Response};
 use crate::world::{Sandbox, World};
 pub(crate) use authorize::{Final, complete};
-pub(crate) use device::decide as decide_device;
+pub(crate) use device::{Answer as DeviceAnswer, decide as decide_device};
 pub(crate) use issue::subject;
 pub(crate) use keys::Keys;
 pub(crate) use refusal::Refusal;

@@ -84,3 +84,8 @@ impl Response {
         self
     }
 }
+
+/// A field of a JSON object; `null` when it is not there.
+pub(crate) fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
+    value.get(name).unwrap_or(&Value::Null)
+}

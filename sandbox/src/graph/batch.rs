@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::front::{Context, Cut, Raw, one};
 use super::{Answer, Problem};
+use crate::wire::field;
 use crate::world::Sandbox;
 
 /// One member, checked for form.
@@ -65,7 +66,7 @@ fn response(id: &str, answer: Answer) -> Value {
 
 /// The members in the order they were sent, or why the whole batch is refused.
 fn members(body: &Value) -> Result<Vec<Member>, Problem> {
-    let requests = body["requests"]
+    let requests = field(body, "requests")
         .as_array()
         .filter(|requests| !requests.is_empty())
         .ok_or_else(|| bad("Invalid batch payload format."))?;
@@ -95,12 +96,12 @@ fn members(body: &Value) -> Result<Vec<Member>, Problem> {
 }
 
 fn member(request: &Value) -> Result<Member, Problem> {
-    let own = id(&request["id"]).ok_or_else(|| bad("Request Id cannot be null or empty."))?;
-    let method = request["method"].as_str().unwrap_or_default().to_ascii_uppercase();
+    let own = id(field(request, "id")).ok_or_else(|| bad("Request Id cannot be null or empty."))?;
+    let method = field(request, "method").as_str().unwrap_or_default().to_ascii_uppercase();
     if !["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method.as_str()) {
         return Err(bad(format!("Invalid method for request Id {own}.")));
     }
-    let url = request["url"].as_str().unwrap_or_default();
+    let url = field(request, "url").as_str().unwrap_or_default();
     let plain = url.trim_start_matches('/');
     if plain.is_empty() || plain.contains("://") || plain.to_ascii_lowercase().contains("$batch") {
         return Err(bad(format!("Invalid URL for request Id {own}: it must be relative.")));
@@ -109,20 +110,20 @@ fn member(request: &Value) -> Result<Member, Problem> {
         Some((path, query)) => (path, Some(query.to_owned())),
         None => (plain, None),
     };
-    let headers: Vec<(String, String)> = request["headers"]
+    let headers: Vec<(String, String)> = field(request, "headers")
         .as_object()
         .into_iter()
         .flatten()
         .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
         .collect();
-    let body = request["body"].clone();
+    let body = field(request, "body").clone();
     let typed = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     if !body.is_null() && !typed {
         return Err(bad(format!(
             "Write request id : {own} does not contain Content-Type header or body."
         )));
     }
-    let depends_on = request["dependsOn"].as_array().into_iter().flatten().filter_map(id);
+    let depends_on = field(request, "dependsOn").as_array().into_iter().flatten().filter_map(id);
     Ok(Member {
         depends_on: depends_on.collect(),
         raw: Raw { method, path: path.to_owned(), query, headers, body },

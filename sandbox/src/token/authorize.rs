@@ -379,12 +379,12 @@ fn judge(world: &mut World, wish: &Wish, user: &User, said: Said) -> Result<Verd
             if !consent::is_admin(world, user.id) {
                 let tenant = &world.tenant.name;
                 return Ok(Verdict::Refuse(
-                    Refusal::admin_needed(&client.name, tenant).as_consent(),
+                    Refusal::admin_needed(&client.name, tenant).into_consent(),
                 ));
             }
             match said {
                 Said::Nothing => Ok(Verdict::Ask(scopes.iter().chain(roles).cloned().collect())),
-                Said::No => Ok(Verdict::Refuse(Refusal::declined().as_consent())),
+                Said::No => Ok(Verdict::Refuse(Refusal::declined().into_consent())),
                 Said::Yes { .. } => {
                     let kind = GrantKind::AllPrincipals;
                     consent::give(world, client, *resource, kind, scopes.clone())?;

@@ -12,7 +12,7 @@ use super::keys::{Jws, thumbprint_sha1, thumbprint_sha256};
 use super::params::Params;
 use super::refusal::Refusal;
 use crate::tenant::Application;
-use crate::wire::Request;
+use crate::wire::{Request, field};
 use crate::world::World;
 
 /// An app that takes part in a sign-in.
@@ -139,7 +139,7 @@ fn check_assertion(
         .iter()
         .find(|der| {
             let names = |member: &str, thumbprint: &str| {
-                jws.header[member]
+                field(&jws.header, member)
                     .as_str()
                     .is_some_and(|own| own.trim_end_matches('=') == thumbprint)
             };
@@ -152,11 +152,13 @@ fn check_assertion(
         return Err(Refusal::assertion("[Reason - The provided signature value did not match.]"));
     }
     for claim in ["iss", "sub"] {
-        if jws.claims[claim].as_str().and_then(|id| Uuid::try_parse(id).ok()) != Some(app_id) {
+        if field(&jws.claims, claim).as_str().and_then(|id| Uuid::try_parse(id).ok())
+            != Some(app_id)
+        {
             return Err(Refusal::assertion(&format!("Its '{claim}' is not the client's id.")));
         }
     }
-    if !audience(jws.claims["aud"].as_str().unwrap_or_default(), token_url) {
+    if !audience(field(&jws.claims, "aud").as_str().unwrap_or_default(), token_url) {
         return Err(Refusal::assertion("Its audience is not this token endpoint."));
     }
     let seconds = now.as_second();
@@ -168,7 +170,7 @@ fn check_assertion(
     if starts.is_some_and(|starts| starts > seconds.saturating_add(SKEW.as_secs())) {
         return Err(Refusal::assertion_time("It is not valid yet."));
     }
-    jws.claims["jti"]
+    field(&jws.claims, "jti")
         .as_str()
         .filter(|jti| !jti.is_empty() && jti.len() <= 256)
         .map(str::to_owned)

@@ -314,7 +314,7 @@ impl Redeeming {
 /// Whether a `claims` parameter says that the client can be challenged.
 pub(super) fn wants_challenges(claims: &str) -> bool {
     let claims: Value = serde_json::from_str(claims).unwrap_or_default();
-    claims["access_token"]["xms_cc"]["values"].as_array().is_some_and(|values| {
+    claims.pointer("/access_token/xms_cc/values").and_then(Value::as_array).is_some_and(|values| {
         values
             .iter()
             .any(|value| value.as_str().is_some_and(|value| value.eq_ignore_ascii_case("cp1")))

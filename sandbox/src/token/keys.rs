@@ -16,6 +16,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256};
 use serde_json::{Value, json};
 
+use crate::wire::field;
+
 /// base64url without padding when writing, with or without it when reading: MSAL for Python keeps
 /// the padding of thumbprints.
 pub(crate) const BASE64URL: GeneralPurpose = GeneralPurpose::new(
@@ -77,7 +79,7 @@ impl Signing {
 
     /// Whether we signed it.
     pub(crate) fn verifies(&self, jws: &Jws<'_>) -> bool {
-        jws.header["kid"] == self.kid.as_str()
+        field(&jws.header, "kid").as_str() == Some(self.kid.as_str())
             && jws.algorithm() == Some(Algorithm::Rs256)
             && jws.verifies(self.key.public_key().as_ref())
     }
@@ -132,7 +134,7 @@ impl<'a> Jws<'a> {
     }
 
     pub(crate) fn algorithm(&self) -> Option<Algorithm> {
-        match self.header["alg"].as_str()? {
+        match field(&self.header, "alg").as_str()? {
             "RS256" => Some(Algorithm::Rs256),
             "PS256" => Some(Algorithm::Ps256),
             _ => None,
@@ -153,7 +155,7 @@ impl<'a> Jws<'a> {
 
     /// A claim that counts seconds; MSAL for Python writes fractions.
     pub(crate) fn seconds(&self, claim: &str) -> Option<i64> {
-        let value = &self.claims[claim];
+        let value = field(&self.claims, claim);
         #[expect(clippy::cast_possible_truncation, reason = "saturates, which is still wrong")]
         value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64))
     }

@@ -132,7 +132,7 @@ pub(super) fn device_code(error: Option<&Refusal>) -> String {
             h1 { "Enter code" }
             p { "Enter the code displayed on your app or device." }
             @if let Some(error) = error {
-                p.error role="alert" { "AADSTS" (error.number) ": " (error.text) }
+                p.error role="alert" { (error) }
             }
             form method="post" action="/devicelogin" {
                 input name="user_code" aria-label="Code" placeholder="Code" autocomplete="off"
@@ -198,7 +198,7 @@ pub(super) fn form_post(url: &str, fields: &[(String, String)]) -> String {
 fn refusal_markup(refusal: &Refusal) -> Markup {
     html! {
         h1 { "Sorry, but we’re having trouble signing you in." }
-        p.error role="alert" { "AADSTS" (refusal.number) ": " (refusal.text) }
+        p.error role="alert" { (refusal) }
     }
 }
 

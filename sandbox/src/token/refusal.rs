@@ -3,6 +3,8 @@
 //! Numbers are no contract, but people search for them. Texts are close to the service's own, not
 //! copies; `suberror` is what MSAL for Node decides by.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -93,7 +95,7 @@ impl Refusal {
     }
 
     /// The admin consent endpoint has one OAuth error for everything.
-    pub(super) fn as_consent(mut self) -> Self {
+    pub(super) fn into_consent(mut self) -> Self {
         self.error = "consent_required";
         self
     }
@@ -403,6 +405,12 @@ impl Refusal {
              tenant or consented to by any user in the tenant."
         );
         Self::new(500_011, "invalid_resource", text)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AADSTS{}: {}", self.number, self.text)
     }
 }
 

@@ -11,6 +11,7 @@ use super::keys::{Jws, Keys};
 use super::scopes::Resource;
 use super::sessions::{Names, Verified};
 use crate::graph::{Caller, Problem};
+use crate::wire::field;
 use crate::world::{Event, Sandbox, World};
 
 /// Who an access token for `audience` speaks for; Graph's 401 when it does not verify.
@@ -109,7 +110,7 @@ fn genuine(keys: &Keys, bearer: &str) -> Result<Verified, Problem> {
     if !keys.signing().verifies(&jws) {
         return Err(refused("Signature validation failed."));
     }
-    let text = |claim: &str| jws.claims[claim].as_str().unwrap_or_default();
+    let text = |claim: &str| field(&jws.claims, claim).as_str().unwrap_or_default();
     let id = |claim: &str| Uuid::try_parse(text(claim)).ok();
     let time =
         |claim: &str| jws.seconds(claim).and_then(|seconds| Timestamp::from_second(seconds).ok());
@@ -117,7 +118,7 @@ fn genuine(keys: &Keys, bearer: &str) -> Result<Verified, Problem> {
     let permissions: Names = if by_user {
         text("scp").split_whitespace().map(str::to_owned).collect()
     } else {
-        let roles = jws.claims["roles"].as_array().into_iter().flatten();
+        let roles = field(&jws.claims, "roles").as_array().into_iter().flatten();
         roles.filter_map(|role| Some(role.as_str()?.to_owned())).collect()
     };
     // An id token is ours too, but has no `appid` and opens nothing.
@@ -136,7 +137,7 @@ fn genuine(keys: &Keys, bearer: &str) -> Result<Verified, Problem> {
             token_id: text("uti").to_owned(),
             issued,
             expires,
-            cae: jws.claims["xms_cc"].is_array(),
+            cae: field(&jws.claims, "xms_cc").is_array(),
         },
     })
 }
