@@ -3,6 +3,8 @@
 mod courier;
 mod crypto;
 mod delivery;
+#[cfg(test)]
+pub(crate) mod hook;
 mod item;
 #[cfg(test)]
 mod tests;

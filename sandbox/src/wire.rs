@@ -56,6 +56,8 @@ pub(crate) enum Body {
     Json(Value),
     Html(String),
     Text(String),
+    /// Whatever the `Content-Type` among the headers says.
+    Bytes(Bytes),
     /// A static file: content type, bytes.
     File(&'static str, &'static [u8]),
     /// Server-sent events: each item is one event's `data`.

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use proptest::prelude::*;
-use subtwin_confirm::Confirmed;
-use subtwin_hear::Speaker;
+use subtwin_confirm::{Confirmed, Verdict, Waiting};
+use subtwin_hear::{Heard, Speaker};
 use subtwin_kernel::{
     Action, AppId, ChatId, KeyBytes, ManualClock, MessageId, Outcome, Plan, PrincipalKind,
     RequestId, SeededEntropy, Summary, TenantId, UserId,
 };
 use subtwin_primitives::{EventKind, Leaf, Twin};
+use subtwin_understand::Proposal;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -203,16 +204,27 @@ fn confirmed(number: u64) -> Confirmed {
         undo: text(),
         appears_as: text(),
     };
-    Confirmed::for_tests(
-        request(number),
-        Speaker { tenant, user, display_name: "Doug".to_owned() },
-        ChatId::parse("19:chat").unwrap(),
-        MessageId::new(1),
-        MessageId::new(2),
-        MessageId::new(3),
-        "2026-07-01T09:59:59Z".parse().unwrap(),
-        Plan { action: Action::SessionRevoke { person: user }, steps: vec![], summary },
-    )
+    let now = "2026-07-01T09:59:59Z".parse().unwrap();
+    let heard = |message, said: &str| Heard {
+        chat: ChatId::parse("19:chat").unwrap(),
+        message: MessageId::new(message),
+        from: Speaker { tenant, user, display_name: "Doug".to_owned() },
+        text: said.to_owned(),
+        one_on_one: true,
+        at: now,
+        edited: false,
+    };
+    let plan = Plan { action: Action::SessionRevoke { person: user }, steps: vec![], summary };
+    let proposal = Proposal {
+        request: request(number),
+        heard: heard(1, "please"),
+        action: plan.action.clone(),
+    };
+    let waiting = Waiting::ask(proposal, plan.clone(), MessageId::new(2), now);
+    let Verdict::Yes(assent) = waiting.hear(&heard(3, "yes"), now) else {
+        panic!("a yes is a yes");
+    };
+    assent.release(&plan, true).unwrap()
 }
 
 async fn intend(log: &Log, number: u64) -> Result<crate::Opened, RecordError> {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::form_urlencoded;
@@ -275,7 +277,12 @@ fn respond(answer: Answer, request: &Request, ids: (Uuid, Option<Uuid>)) -> Resp
     // Sent back when it was sent; a new one otherwise, as the real service does.
     headers.push(("client-request-id".to_owned(), ids.1.unwrap_or(ids.0).to_string()));
     headers.push(("Cache-Control".to_owned(), "no-store".to_owned()));
+    let typed = headers.iter().any(|(name, _)| name == "Content-Type");
     let body = match answer.body {
+        // Bytes travel inside answers as `$batch` shows them: base64 next to their type.
+        Some(Value::String(bytes)) if typed => {
+            Body::Bytes(STANDARD.decode(bytes).unwrap_or_default().into())
+        }
         Some(value) => {
             let kind = if answer.status < 400 {
                 headers.push(("OData-Version".to_owned(), "4.0".to_owned()));

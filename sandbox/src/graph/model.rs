@@ -16,6 +16,8 @@ const TABLE: &str = include_str!("../../model/graph-v1.tsv");
 const SEEN: &[(&str, &str)] = &[
     // Captured in September 2026 on `initiatedBy.user`.
     ("userIdentity", "agentType"),
+    // In every sample of Microsoft's documentation; the type is open.
+    ("teamworkUserIdentity", "tenantId"),
 ];
 
 /// What is wrong with `value` as an answer of this type: properties the model does not have, JSON

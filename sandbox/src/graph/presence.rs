@@ -1,5 +1,8 @@
 //! Presence: read anybody's, set one's own.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -33,7 +33,7 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
 }
 
 /// `POST /subscriptions`: the only call that waits, for the handshake with the subscriber.
-pub(super) async fn create(sandbox: &Arc<Sandbox>, call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn create(sandbox: &Arc<Sandbox>, call: Call) -> Result<Answer, Problem> {
     let (wanted, handshakes) = {
         let mut world = sandbox.world();
         let now = world.now();

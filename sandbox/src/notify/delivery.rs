@@ -149,10 +149,13 @@ impl Worker {
             item.not_before.max(slowed) <= now
         };
         let mut items = Vec::new();
-        while let Some(item) = self.ready.pop_front_if(|item| due(item)) {
+        // A delayed one does not hold up those behind it.
+        while let Some(at) = self.ready.iter().position(due)
+            && let Some(item) = self.ready.remove(at)
+        {
             let alone = item.alone;
             if alone && !items.is_empty() {
-                self.ready.push_front(item);
+                self.ready.insert(at, item);
                 break;
             }
             items.push(item);

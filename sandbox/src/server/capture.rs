@@ -60,6 +60,7 @@ fn line(request: &Request, response: &Response) -> Value {
         // Pages can carry codes and say nothing about the protocol.
         Body::Html(_) => json!("(page)"),
         Body::Text(text) => shortened(text),
+        Body::Bytes(_) => json!("(bytes)"),
         Body::File(..) => json!("(file)"),
         Body::Events(_) => json!("(events)"),
     };

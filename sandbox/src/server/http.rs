@@ -225,6 +225,7 @@ fn out(response: Response, front: &Arc<Front>) -> Result<Out, Cut> {
         Body::Json(value) => ("application/json; charset=utf-8", full(value.to_string())),
         Body::Html(page) => ("text/html; charset=utf-8", full(page)),
         Body::Text(text) => ("text/plain; charset=utf-8", full(text)),
+        Body::Bytes(bytes) => ("application/octet-stream", full(bytes)),
         Body::File(kind, bytes) => (kind, full(Bytes::from_static(bytes))),
         Body::Events(receiver) => {
             let items = stream::unfold((receiver, stop), |(mut receiver, stop)| async move {

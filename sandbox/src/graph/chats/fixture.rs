@@ -188,7 +188,8 @@ pub(crate) fn member(user: impl std::fmt::Display, role: &str) -> Value {
     })
 }
 
-pub(crate) fn one_on_one(one: Value, other: Value) -> Value {
+pub(crate) fn one_on_one(one: impl Into<Value>, other: impl Into<Value>) -> Value {
+    let (one, other): (Value, Value) = (one.into(), other.into());
     json!({"chatType": "oneOnOne", "members": [one, other]})
 }
 

@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::client;
-use crate::graph::chats::fixture::{ALL, DOUG, Fixture, SAM, SARAH, call, html, text};
+use crate::graph::chats::fixture::{ALL, DOUG, Fixture, SAM, SARAH, call, html, member, text};
 use crate::graph::dispatch;
+use crate::graph::model::conforms;
 use crate::tenant::Effect;
 use crate::world::{Change, Event};
 
@@ -412,4 +413,39 @@ fn people_change_only_their_own_messages_in_their_own_chats() {
     assert_eq!(status(client::unreact(&mut world, &chat, sam, id, "❤️")), Ok(()));
     assert_eq!(status(client::delete(&mut world, &chat, doug, id)), Ok(()));
     assert_eq!(status(client::delete(&mut world, &chat, doug, id)), Err(404));
+}
+
+#[test]
+fn messages_of_every_kind_conform_to_the_model() {
+    let graph = Fixture::new();
+    let (sam, doug) = (graph.id(SAM), graph.id(DOUG));
+    let chat = client::group(&mut graph.sandbox.world(), doug, &[sam], Some("a")).unwrap();
+    let sarah = member(SARAH, "owner");
+    graph.ask(DOUG, "POST", &format!("/chats/{chat}/members"), sarah).unwrap();
+    graph.ask(DOUG, "PATCH", &format!("/chats/{chat}"), json!({"topic": "b"})).unwrap();
+    {
+        let mut world = graph.sandbox.world();
+        let first = client::say(&mut world, &chat, doug, "@Sam (IT twin) hi").unwrap();
+        client::say_quoting(&mut world, &chat, sam, first, "yes?").unwrap();
+        client::react(&mut world, &chat, sam, first, "👍").unwrap();
+        client::edit(&mut world, &chat, doug, first, "hi all").unwrap();
+        let gone = client::say(&mut world, &chat, doug, "gone").unwrap();
+        client::delete(&mut world, &chat, doug, gone).unwrap();
+    }
+    let members = graph.get(SAM, &format!("/chats/{chat}/members"));
+    let path = format!("/chats/{chat}/members/{}", members["value"][2]["id"].as_str().unwrap());
+    graph.ask(DOUG, "DELETE", &path, Value::Null).unwrap();
+    let list = graph.get(SAM, &messages(&chat));
+    let messages = list["value"].as_array().unwrap();
+    assert_eq!(messages.len(), 6);
+    for message in messages {
+        assert_eq!(conforms("chatMessage", message), Vec::<String>::new());
+    }
+    for member in members["value"].as_array().unwrap() {
+        assert_eq!(conforms("aadUserConversationMember", member), Vec::<String>::new());
+    }
+    let chats = graph.get(SAM, "/me/chats?$expand=members,lastMessagePreview");
+    let mut chat = chats["value"][0].clone();
+    assert!(chat.as_object_mut().unwrap().shift_remove("members@odata.context").is_some());
+    assert_eq!(conforms("chat", &chat), Vec::<String>::new());
 }
