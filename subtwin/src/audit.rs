@@ -127,7 +127,7 @@ fn as_json(shown: &Shown) -> serde_json::Value {
 }
 
 /// One record in one line.
-fn line(record: &Kept) -> String {
+pub(crate) fn line(record: &Kept) -> String {
     let record = match record {
         Kept::Whole(record) => record,
         Kept::Erased => return "erased".to_owned(),

@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod demo;
 pub mod keys;
 pub mod run;

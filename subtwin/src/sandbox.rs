@@ -5,11 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
+use subtwin_kernel::{AppId, Tool};
 use subtwin_sandbox::{Running, Settings};
 use url::Url;
 
 use crate::config::{Audit, Cloud, Config, Human, Memory, Notifications, People, State, Twin};
+use crate::control::Control;
 use crate::{cli, run, say};
 
 /// Runs a sandbox tenant until it is interrupted.
@@ -19,8 +21,10 @@ use crate::{cli, run, say};
 pub fn command(options: &cli::Sandbox) -> anyhow::Result<()> {
     run::runtime()?.block_on(async {
         let running = subtwin_sandbox::start(settings(options)?).await?;
+        let control = Control::at(running.address)?;
+        control.set_faults(&options.fault).await?;
         if let Some(file) = &options.write_config {
-            write_config(&running, options.ca_dir.as_deref(), file)?;
+            write_config(&running, &control, options.ca_dir.as_deref(), file).await?;
         }
         announce(options, &running);
         run::interrupted().await;
@@ -44,7 +48,6 @@ fn settings(options: &cli::Sandbox) -> anyhow::Result<Settings> {
         audit_delay,
         ca_dir: options.ca_dir.clone(),
         capture: options.capture.clone(),
-        faults: options.fault.clone(),
         ..Settings::default()
     })
 }
@@ -75,42 +78,66 @@ fn announce(options: &cli::Sandbox, running: &Running) {
     say::line("Ctrl-C stops it; nothing is kept.");
 }
 
-/// The configuration of the sample twin in this tenant.
-pub(crate) fn config_for(
+/// The configuration of the sample twin in a sandbox tenant.
+pub(crate) async fn config_for(
     running: &Running,
+    control: &Control,
     ca_file: &Path,
     state: State,
 ) -> anyhow::Result<Config> {
-    let sample = running.sample_twin();
+    let tenant = control.get("tenant").await?;
+    let person = |upn: &str| {
+        let people = tenant["people"].as_array().into_iter().flatten();
+        let found = people.clone().find(|person| person["userPrincipalName"] == upn);
+        found.with_context(|| format!("the sample company has no {upn}"))
+    };
+    let app = |role: &str| -> anyhow::Result<AppId> {
+        let apps = tenant["apps"].as_array().into_iter().flatten();
+        let found = apps.clone().find(|app| app["role"] == role);
+        let id = found.and_then(|app| app["appId"].as_str());
+        Ok(id.with_context(|| format!("the sample company has no app `{role}`"))?.parse()?)
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let twin = person(TWIN)?;
+    let human = person(HUMAN)?;
     let address = Url::parse(&format!("https://localhost:{}", running.address.port()))?;
     Ok(Config {
-        tenant: sample.tenant.parse()?,
+        tenant: text(&tenant["id"]).parse()?,
         twin: Twin {
-            id: sample.twin.parse()?,
-            upn: sample.twin_upn,
-            name: sample.twin_name,
-            chat_app: sample.chat_app.parse()?,
-            admin_app: sample.admin_app.parse()?,
+            id: text(&twin["id"]).parse()?,
+            upn: TWIN.to_owned(),
+            name: "Sam".to_owned(),
+            chat_app: app("twinChat")?,
+            admin_app: app("twinAdmin")?,
         },
         cloud: Cloud { login: address.clone(), graph: address, ca_file: Some(ca_file.to_owned()) },
         state,
         notifications: Notifications::default(),
         people: People {
-            helpdesk: vec![sample.helpdesk_upn],
+            helpdesk: vec![HELPDESK.to_owned()],
             helpdesk_group: None,
-            human: Human { name: sample.human_name, upn: sample.human_upn },
+            human: Human { name: text(&human["displayName"]), upn: HUMAN.to_owned() },
         },
-        tools: subtwin_kernel::Tool::ALL.to_vec(),
+        tools: Tool::ALL.to_vec(),
         memory: Memory::default(),
         audit: Audit::default(),
     })
 }
 
-fn write_config(running: &Running, ca_dir: Option<&Path>, file: &Path) -> anyhow::Result<()> {
+async fn write_config(
+    running: &Running,
+    control: &Control,
+    ca_dir: Option<&Path>,
+    file: &Path,
+) -> anyhow::Result<()> {
     let ca = ca_dir.context("--write-config needs --ca-dir")?.join("ca.pem");
     let ca = fs::canonicalize(&ca).with_context(|| format!("cannot find {}", ca.display()))?;
     let state = State { dir: "twin-state".into(), key_file: "twin.key".into() };
-    let config = config_for(running, &ca, state)?;
+    let config = config_for(running, control, &ca, state).await?;
     fs::write(file, toml::to_string_pretty(&config)?)
         .with_context(|| format!("cannot write {}", file.display()))
 }
+
+pub(crate) const TWIN: &str = "sam@contoso.com";
+pub(crate) const HELPDESK: &str = "doug@contoso.com";
+pub(crate) const HUMAN: &str = "dana@contoso.com";

@@ -1,0 +1,219 @@
+//! Plays a story against the stage and checks that it goes as told.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use serde_json::{Value, json};
+use subtwin_kernel::{Clock as _, SystemClock};
+use subtwin_primitives::{Event, Seen};
+use subtwin_record::audit::{Archive, Kept, Trust};
+
+use super::Stage;
+use super::stories::{Line, Story};
+use crate::{sandbox, say};
+
+/// Plays a story to its end.
+///
+/// # Errors
+/// At the first thing that does not go as told.
+pub(super) async fn play(stage: &Stage, story: &Story, json: bool) -> anyhow::Result<()> {
+    let teller = Teller { json };
+    for scene in story.scenes {
+        teller.scene(scene.title);
+        for line in scene.lines {
+            exchange(stage, &teller, line).await.with_context(|| {
+                format!("the story goes wrong at `{}: {}`", line.who, line.says)
+            })?;
+        }
+    }
+    effects(stage, story).await?;
+    teller.scene("Side by side: the tenant's own log, and the twin's evidence");
+    entries(stage, &teller, story).await?;
+    evidence(stage, &teller)
+}
+
+/// Somebody writes, the twin answers.
+async fn exchange(stage: &Stage, teller: &Teller, line: &Line) -> anyhow::Result<()> {
+    let before = twins_messages(stage, line.who).await?.len();
+    let said = json!({"as": line.who, "to": sandbox::TWIN, "text": line.says});
+    stage.control.post("say", &said).await?;
+    teller.said(line.who, line.says);
+    let mut told = before;
+    for _ in 0..TRIES {
+        let messages = twins_messages(stage, line.who).await?;
+        for text in messages.iter().skip(told) {
+            teller.said(&stage.config.twin.upn, text);
+        }
+        told = told.max(messages.len());
+        let new = messages.iter().skip(before);
+        let mut answered = false;
+        for text in new {
+            let lower = text.to_lowercase();
+            answered |= line.hears.iter().all(|part| lower.contains(&part.to_lowercase()));
+        }
+        if answered {
+            return Ok(());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    bail!("no answer that says {:?}", line.hears)
+}
+
+/// What the twin has said to somebody, oldest first, as plain text.
+async fn twins_messages(stage: &Stage, person: &str) -> anyhow::Result<Vec<String>> {
+    let chats = stage.control.get(&format!("chats?as={person}")).await?;
+    let twin = stage.config.twin.id.to_string();
+    let chats = chats.as_array().context("chats are a list")?.iter();
+    let messages = chats.flat_map(|chat| chat["messages"].as_array().into_iter().flatten());
+    let own = messages.filter(|message| message["from"]["id"] == twin.as_str());
+    Ok(own.map(|message| readable(message["content"].as_str().unwrap_or_default())).collect())
+}
+
+/// Everything that happened to the directory is in the story, and as often as told.
+async fn effects(stage: &Stage, story: &Story) -> anyhow::Result<()> {
+    let ledger = stage.control.get("ledger").await?;
+    let happened: Vec<(String, String, u64)> = ledger["effects"]
+        .as_array()
+        .context("the ledger has effects")?
+        .iter()
+        .filter(|effect| effect["effect"] != "messagePosted")
+        .map(|effect| {
+            let text = |name: &str| effect[name].as_str().unwrap_or_default().to_owned();
+            (text("effect"), text("upn"), effect["times"].as_u64().unwrap_or_default())
+        })
+        .collect();
+    let told: Vec<(String, String, u64)> = story
+        .effects
+        .iter()
+        .map(|(effect, upn, times)| ((*effect).to_owned(), (*upn).to_owned(), *times))
+        .collect();
+    ensure!(happened == told, "the directory shows {happened:?}, the story tells {told:?}");
+    Ok(())
+}
+
+/// The tenant's log shows every entry under the twin's name, and the twin's own replies say so.
+async fn entries(stage: &Stage, teller: &Teller, story: &Story) -> anyhow::Result<()> {
+    for _ in 0..TRIES {
+        let matched = matched(stage)?;
+        if !matched.is_empty() {
+            let named: Vec<&str> = matched.iter().map(|entry| entry.activity.as_str()).collect();
+            ensure!(
+                named.iter().all(|name| story.entries.contains(name)),
+                "the tenant's log says {named:?}, the story tells {:?}",
+                story.entries
+            );
+            for entry in &matched {
+                teller.entry(&entry.raw);
+            }
+            return Ok(());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    bail!("the tenant's audit entry never appeared")
+}
+
+fn matched(stage: &Stage) -> anyhow::Result<Vec<subtwin_kernel::TenantEntry>> {
+    let mut found = Vec::new();
+    Archive::open(&stage.evidence())?.each(|shown| {
+        if let Kept::Whole(record) = shown.record
+            && let Event::Entry(entry) = record.event
+            && let Seen::Matched { entry } = entry.seen
+        {
+            found.push(entry);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The evidence of the story, which must verify.
+fn evidence(stage: &Stage, teller: &Teller) -> anyhow::Result<()> {
+    let archive = Archive::open(&stage.evidence())?;
+    archive.each(|shown| {
+        teller.record(&shown.receipt.to_string(), &crate::audit::line(&shown.record));
+        Ok(())
+    })?;
+    let report = archive.verify(&Trust { vkey: None, older_checkpoint: None })?;
+    ensure!(report.holds(), "the evidence does not hold: {:?}", report.findings);
+    teller.verified(report.leaves);
+    Ok(())
+}
+
+/// Prints what happens, as text or as JSON.
+#[derive(Debug)]
+struct Teller {
+    json: bool,
+}
+
+impl Teller {
+    fn tell(&self, event: &Value, text: &str) {
+        if self.json {
+            let mut event = event.clone();
+            event["at"] = json!(SystemClock.now());
+            say::line(event);
+        } else {
+            say::line(text);
+        }
+    }
+
+    fn scene(&self, title: &str) {
+        self.tell(&json!({"event": "scene", "title": title}), &format!("\n== {title}"));
+    }
+
+    fn said(&self, who: &str, text: &str) {
+        let name = who.split('@').next().unwrap_or(who);
+        let indented = text.replace('\n', &format!("\n{:12}", ""));
+        self.tell(
+            &json!({"event": "message", "from": who, "text": text}),
+            &format!("{name:>10}  {indented}"),
+        );
+    }
+
+    fn entry(&self, raw: &Value) {
+        let text = serde_json::to_string_pretty(raw).unwrap_or_default();
+        self.tell(&json!({"event": "tenantEntry", "entry": raw}), &text);
+    }
+
+    fn record(&self, receipt: &str, line: &str) {
+        self.tell(
+            &json!({"event": "record", "receipt": receipt, "line": line}),
+            &format!("{receipt}  {line}"),
+        );
+    }
+
+    fn verified(&self, records: u64) {
+        self.tell(
+            &json!({"event": "verified", "records": records}),
+            &format!(
+                "\nThe evidence holds: {records} records, every hash and the signature checked."
+            ),
+        );
+    }
+}
+
+/// The words of stored HTML, one line per paragraph.
+fn readable(html: &str) -> String {
+    let text = html.replace("</p>", "\n").replace("<br>", "\n");
+    let mut plain = String::new();
+    let mut in_tag = false;
+    for c in text.chars() {
+        match c {
+            '<' => in_tag = true,
+            '>' if in_tag => in_tag = false,
+            c if !in_tag => plain.push(c),
+            _ => {}
+        }
+    }
+    let plain = plain
+        .replace("&nbsp;", " ")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&#39;", "'")
+        .replace("&amp;", "&");
+    plain.trim().to_owned()
+}
+
+/// How long an answer may take: tries times pause, 30 seconds.
+const TRIES: u32 = 600;
+const PAUSE: Duration = Duration::from_millis(50);
