@@ -111,6 +111,7 @@ async fn what_waited_in_memory_at_a_crash_is_heard_at_the_next_start() {
     let running = world.start().await;
     for n in 1..=3 {
         running.notify(&world.post("created", &[&world.doug_writes(&n.to_string())])).await;
+        wait(60).await;
     }
     // Long enough for several looks: they must not read past what is not handled.
     wait(3600).await;

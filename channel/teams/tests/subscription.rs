@@ -117,8 +117,10 @@ async fn what_an_earlier_process_left_behind_is_removed_and_others_are_left_alon
 async fn a_duplicate_that_appears_meanwhile_is_removed_too() {
     let world = World::new();
     world.tenant.fail(Verb::Post, "/subscriptions", Fault::Refused(409));
-    let running = world.start().await;
-    assert_eq!(running.status.borrow().made, 1);
+    let begun = tokio::time::Instant::now();
+    let mut running = world.launch().await;
+    running.until(|status| status.made == 1).await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "at once: {:?}", begun.elapsed());
     assert_eq!(world.tenant.count(Verb::Get, "/subscriptions"), 2, "it looked again");
 }
 
