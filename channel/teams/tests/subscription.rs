@@ -191,7 +191,10 @@ async fn a_removed_subscription_is_made_anew_and_the_gap_is_caught_up() {
     let old = world.subscription();
     world.tenant.state().subscriptions.clear();
     world.doug_writes("hello");
-    running.lifecycle(&old, "subscriptionRemoved").await;
+    for _ in 0..3 {
+        running.lifecycle(&old, "subscriptionRemoved").await;
+    }
+    wait(60).await;
     running.until(|status| status.made == 2).await;
     assert_eq!(world.until_heard(1).await, ["hello"]);
     // Notifications of the new one are heard, those of the old one are not ours any more.
