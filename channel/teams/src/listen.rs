@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::notice::{Expected, Notice, Post};
+use crate::notice::{Expected, NotOurs, Notice, Post};
 use crate::status::Board;
 
 /// What the service reaches of a twin: takes posts in, says so at once, and leaves opening them to
@@ -70,23 +70,27 @@ impl Front {
         let mut ours = Vec::new();
         let mut events = Vec::new();
         let mut refused = 0;
+        let mut why = None;
         {
             let expected = self.expected.borrow();
             for notice in post.value {
-                match expected.as_ref().map(|expected| notice.check(expected)) {
-                    Some(Ok(())) => match &notice.lifecycle_event {
-                        Some(event) => events.extend(lifecycle(event)),
-                        None => ours.push(notice),
-                    },
-                    Some(Err(why)) => {
+                let check = match expected.as_ref() {
+                    Some(expected) => notice.check(expected),
+                    None => Err(NotOurs::Subscription),
+                };
+                match (check, &notice.lifecycle_event) {
+                    (Ok(()), Some(event)) => events.extend(lifecycle(event)),
+                    (Ok(()), None) => ours.push(notice),
+                    (Err(error), _) => {
                         refused += 1;
-                        tracing::warn!(%why, "a notification was refused");
+                        why = Some(error);
                     }
-                    None => refused += 1,
                 }
             }
         }
-        if refused > 0 {
+        if let Some(why) = why {
+            // One line however many there are: anybody can send them.
+            tracing::warn!(refused, last = %why, "notifications were refused");
             self.board.note(|status| status.refused += refused);
         }
         for event in events {

@@ -67,8 +67,8 @@ impl Notice {
 
     /// The chat and message it is about, from `chats('…')/messages('…')`.
     pub(crate) fn subject(&self) -> Option<(ChatId, MessageId)> {
-        let rest = self.resource.strip_prefix('/').unwrap_or(&self.resource);
-        let (chat, rest) = rest.strip_prefix("chats('")?.split_once("')/messages('")?;
+        let (_, rest) = self.resource.split_once("chats('")?;
+        let (chat, rest) = rest.split_once("')/messages('")?;
         let message = rest.strip_suffix("')")?;
         Some((ChatId::parse(chat).ok()?, message.parse().ok()?))
     }

@@ -99,7 +99,7 @@ impl Opener {
     fn hand_on(&self, notice: &Notice, message: Option<Message>) {
         let Some(message) = message else { return self.attend(notice) };
         self.voice.saw(&message.chat, message.id);
-        let is_new = notice.change_type == "created";
+        let is_new = notice.change_type.eq_ignore_ascii_case("created");
         match message.incoming {
             Incoming::Heard(heard) if is_new => {
                 match self.intake.offer(heard) {

@@ -152,6 +152,8 @@ impl Subscriber {
             pause = FIRST_PAUSE;
             self.board.note(|status| status.trouble = None);
             if alive == Alive::Anew {
+                // What was said of the one before.
+                while events.try_recv().is_ok() {}
                 gap();
             }
             self.stay_alive(&mut kept, alive, &mut events, &gap).await;

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use proptest::collection::vec;
+use proptest::prelude::*;
 use serde_json::json;
 use subtwin_hear::Settings;
 use subtwin_kernel::ChatId;
@@ -111,6 +113,7 @@ async fn what_waited_in_memory_at_a_crash_is_heard_at_the_next_start() {
     let running = world.start().await;
     for n in 1..=3 {
         running.notify(&world.post("created", &[&world.doug_writes(&n.to_string())])).await;
+        wait(60).await;
     }
     // Long enough for several looks: they must not read past what is not handled.
     wait(3600).await;
@@ -232,4 +235,47 @@ async fn a_mark_never_passes_what_is_not_handled() {
     world.scribe.gate.add_permits(9);
     wait(3600).await;
     assert!(mark().is_some_and(|mark| mark > time(&message["createdDateTime"])), "{:?}", mark());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    /// Whatever is dropped, repeated or overtaken on the way: everything is heard exactly once,
+    /// and soon.
+    #[test]
+    fn everything_is_heard_exactly_once(
+        said in vec((0u8..3, 0u64..30, 0usize..3), 1..25),
+        order in any::<prop::sample::Index>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let (heard, expected) = runtime.block_on(async {
+            let world = World::new();
+            let running = world.start().await;
+            let mut expected = Vec::new();
+            let mut held = Vec::new();
+            for (n, (chat, pause, copies)) in said.into_iter().enumerate() {
+                let message =
+                    world.tenant.write(&format!("19:{chat}@thread.v2"), DOUG, &n.to_string());
+                expected.push(n.to_string());
+                held.extend(std::iter::repeat_n(message, copies));
+                if pause % 2 == 0 && !held.is_empty() {
+                    let at = order.index(held.len());
+                    held.rotate_left(at);
+                    let post = world.post("created", &held.iter().collect::<Vec<_>>());
+                    running.notify(&post).await;
+                    held.clear();
+                }
+                wait(pause).await;
+            }
+            wait(2000).await;
+            (world.heard(), expected)
+        });
+        let mut heard = heard;
+        heard.sort_by_key(|text| text.parse::<usize>().unwrap());
+        prop_assert_eq!(heard, expected);
+    }
 }

@@ -151,7 +151,7 @@ fn forged_message(world: &World) -> Value {
 /// A post that is right in everything, about a message that nobody wrote.
 fn perfect(world: &World) -> Value {
     let item = item(&world.subscription(), "created", &forged_message(world));
-    service::post(vec![item], vec![world.token()])
+    service::post(&[item], &[world.token()])
 }
 
 #[tokio::test(start_paused = true)]

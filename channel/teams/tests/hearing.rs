@@ -100,6 +100,7 @@ async fn an_edit_of_something_never_heard_is_heard_as_edited() {
     let edited = world.tenant.edit(&message, "<p>yes</p>");
     running.notify(&world.post("updated", &[&edited])).await;
     running.until(|status| status.accepted == 1).await;
+    wait(2).await;
     assert_eq!(world.heard(), [""; 0], "not from the notification of the change");
     world.until_heard(1).await;
     assert!(world.scribe.heard.borrow()[0].edited);

@@ -1,7 +1,12 @@
 //! Real sockets and real time.
 
+use axum::Router;
 use axum::http::StatusCode;
+use axum::routing::get;
 use serde_json::json;
+use subtwin_teams::{OpenIdKeys, SigningKeys as _};
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
 
 use crate::world::World;
 
@@ -68,4 +73,26 @@ async fn what_is_no_post_of_notifications_is_refused() {
         assert_eq!(answer.unwrap().status(), status);
     }
     running.stop().await;
+}
+
+#[tokio::test]
+async fn the_issuers_keys_are_found_through_its_document() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = format!("http://{}", listener.local_addr().unwrap());
+    let document = json!({"issuer": "x", "jwks_uri": format!("{here}/keys")}).to_string();
+    let router = Router::new()
+        .route("/document", get(async || document))
+        .route("/keys", get(async || "{\"keys\":[]}"))
+        .route("/large", get(async || "x".repeat(2_000_000)))
+        .route("/broken", get(async || StatusCode::INTERNAL_SERVER_ERROR));
+    let tasks = TaskTracker::new();
+    tasks.spawn(async move { axum::serve(listener, router).await });
+    let fetch = async |path: &str| {
+        let document = format!("{here}/{path}").parse().unwrap();
+        OpenIdKeys::new(client(), document).fetch().await
+    };
+    assert_eq!(fetch("document").await.unwrap(), "{\"keys\":[]}");
+    for path in ["large", "broken", "keys", "nothing"] {
+        fetch(path).await.unwrap_err();
+    }
 }

@@ -151,6 +151,6 @@ pub(crate) fn claims(now: Timestamp) -> Value {
 }
 
 /// A post of notifications.
-pub(crate) fn post(items: Vec<Value>, tokens: Vec<String>) -> Value {
+pub(crate) fn post(items: &[Value], tokens: &[String]) -> Value {
     json!({"value": items, "validationTokens": tokens})
 }

@@ -129,7 +129,7 @@ impl State {
                     json!({"id": id, "chatType": "oneOnOne", "lastMessagePreview": preview,
                         "lastUpdatedDateTime": "2020-01-01T00:00:00Z"})
                 });
-                Ok((200, self.page(&request.path, &query, chats.collect())))
+                Ok((200, self.page(&request.path, &query, &chats.collect::<Vec<_>>())))
             }
             (Verb::Get, ["chats", chat, "messages"]) => {
                 let mut found = self.chats.get(*chat).ok_or(404_u16)?.clone();
@@ -142,7 +142,7 @@ impl State {
                         found.retain(|m| time(&m["lastModifiedDateTime"]) > since);
                     }
                 }
-                Ok((200, self.page(&request.path, &query, found)))
+                Ok((200, self.page(&request.path, &query, &found)))
             }
             (Verb::Post, ["chats", chat, "messages"]) => {
                 let html = body["body"]["content"].as_str().unwrap();
@@ -165,8 +165,7 @@ impl State {
                 Ok((201, json!({"id": CHAT, "chatType": "oneOnOne"})))
             }
             (Verb::Get, ["subscriptions"]) => {
-                let all = self.subscriptions.clone();
-                Ok((200, self.page(&request.path, &query, all)))
+                Ok((200, self.page(&request.path, &query, &self.subscriptions)))
             }
             (Verb::Post, ["subscriptions"]) => {
                 if self.subscriptions.iter().any(|s| s["resource"] == body["resource"]) {
@@ -200,7 +199,7 @@ impl State {
         self.subscriptions.iter_mut().find(|s| s["id"] == *id).ok_or(404)
     }
 
-    fn page(&self, path: &str, query: &BTreeMap<String, String>, all: Vec<Value>) -> Value {
+    fn page(&self, path: &str, query: &BTreeMap<String, String>, all: &[Value]) -> Value {
         let skip: usize = query.get("$skip").map_or(0, |skip| skip.parse().unwrap());
         let page: Vec<_> = all.iter().skip(skip).take(self.page).cloned().collect();
         let mut body = json!({"@odata.count": page.len(), "value": page});

@@ -109,7 +109,6 @@ pub(crate) struct Running {
     pub(crate) router: Router,
     pub(crate) address: std::net::SocketAddr,
     pub(crate) status: watch::Receiver<Status>,
-    pub(crate) voice: Arc<Voice>,
     pub(crate) intake: Intake,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -164,7 +163,7 @@ impl World {
             clock: self.clock.clone(),
             entropy: Arc::new(SeededEntropy::new(7)),
         };
-        let ears = Ears::open(self.settings.clone(), ports, voice.clone(), intake.clone());
+        let ears = Ears::open(self.settings.clone(), ports, voice, intake.clone());
         let ears = ears.await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -172,7 +171,7 @@ impl World {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(ears.run(listener, stop.clone()));
         tasks.close();
-        Running { router, address, status, voice, intake, stop, tasks }
+        Running { router, address, status, intake, stop, tasks }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -190,9 +189,9 @@ impl World {
     /// A genuine post about messages.
     pub(crate) fn post(&self, change: &str, messages: &[&Value]) -> Value {
         let subscription = self.subscription();
-        let items =
+        let items: Vec<_> =
             messages.iter().map(|message| service::item(&subscription, change, message)).collect();
-        service::post(items, vec![self.token()])
+        service::post(&items, &[self.token()])
     }
 
     pub(crate) fn doug_writes(&self, text: &str) -> Value {
