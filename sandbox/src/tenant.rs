@@ -26,7 +26,7 @@ pub(crate) use ledger::{Effect, Ledger};
 pub(crate) use licences::{AssignedLicence, Sku, Skus};
 pub(crate) use people::{Extra, People, User};
 pub(crate) use roles::{Role, Roles};
-pub(crate) use scopes::{PERMISSIONS, Permission, permission};
+pub(crate) use scopes::permission;
 
 use uuid::Uuid;
 
