@@ -356,8 +356,7 @@ mod tests {
 
     #[test]
     fn every_sign_in_is_logged_and_waiting_devices_are_not() {
-        let (sandbox, _changes) =
-            crate::world::Sandbox::new(Settings::default(), Tenant::sample(1, 20));
+        let (sandbox, _changes) = Sandbox::new(Settings::default(), Tenant::sample(1, 20));
         let before = sandbox.world().tenant.audit.sign_ins.len();
         let password = "grant_type=password&username=doug@contoso.com&scope=User.Read&password=";
         for form in [
