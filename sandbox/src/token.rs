@@ -129,3 +129,25 @@ fn no_store(response: Response) -> Response {
 /// Microsoft's change tracking: who signs notifications' validation tokens.
 const PUBLISHER: &str = "0bf30f3b-4a52-48df-9a82-234910c4a086";
 const NOTIFICATION_TOKEN_SECONDS: i64 = 3600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+    use crate::tenant::Tenant;
+
+    #[test]
+    fn a_notification_token_names_the_publisher_the_app_and_the_tenant() {
+        let (sandbox, _changes) = Sandbox::new(Settings::default(), Tenant::sample(1, 5));
+        let tenant = sandbox.world().tenant.id;
+        let app = Uuid::from_u128(7);
+        let token = notification_token(&sandbox, app, tenant);
+        let jws = keys::Jws::parse(&token).expect("a JWS");
+        assert!(sandbox.keys.signing().verifies(&jws));
+        assert_eq!(jws.claims["appid"], "0bf30f3b-4a52-48df-9a82-234910c4a086");
+        assert_eq!(jws.claims["aud"], app.to_string());
+        assert_eq!(jws.claims["iss"], format!("https://sts.windows.net/{tenant}/"));
+        // It says nothing about a caller of Graph.
+        assert!(caller(&sandbox, &token, GRAPH).is_err());
+    }
+}

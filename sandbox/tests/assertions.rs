@@ -5,7 +5,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
-use rcgen::{CertificateParams, PKCS_RSA_SHA256};
+use rcgen::{CertificateParams, PKCS_RSA_SHA256, date_time_ymd};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -22,12 +22,19 @@ struct Own {
 
 impl Own {
     fn new() -> Self {
+        Self::until(4000)
+    }
+
+    /// With a certificate that ends with this year.
+    fn until(year: i32) -> Self {
         let key = KeyPair::generate(KeySize::Rsa2048).expect("a key");
         let der = key.as_der().expect("a key");
         let der: &[u8] = der.as_ref();
         let pair = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&der.into(), &PKCS_RSA_SHA256)
             .expect("the same key");
-        let certificate = CertificateParams::default().self_signed(&pair).expect("a certificate");
+        let mut params = CertificateParams::default();
+        params.not_after = date_time_ymd(year, 12, 31);
+        let certificate = params.self_signed(&pair).expect("a certificate");
         Self { key, certificate: certificate.der().to_vec(), pem: certificate.pem() }
     }
 
@@ -186,4 +193,14 @@ async fn a_public_client_may_hold_a_certificate_too() {
     assert!(access.get("roles").is_none(), "no application permission was granted");
     let person = cloud.password(ADMIN, "doug@contoso.com", "User.Read").await;
     assert_eq!(person.status, 200, "still public: {person:?}");
+}
+
+#[tokio::test]
+async fn an_expired_certificate_opens_nothing() {
+    let own = Own::until(2020);
+    let cloud = cloud_with(DAEMON, &own).await;
+    let x5t = URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &own.certificate));
+    let claims = usual(DAEMON, "1", now(&cloud).await);
+    let assertion = own.sign(&RSA_PKCS1_SHA256, &json!({"alg": "RS256", "x5t": x5t}), &claims);
+    assert_eq!(present(&cloud, DAEMON, &assertion).await.number(), 7_000_222);
 }

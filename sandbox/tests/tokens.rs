@@ -423,3 +423,19 @@ async fn the_clients_request_id_is_the_correlation_id() {
         assert_eq!(answer.text_of("correlation_id"), own);
     }
 }
+
+#[tokio::test]
+async fn a_command_line_of_microsofts_own_trades_its_azure_token_for_graph() {
+    let cloud = Cloud::start().await;
+    let az = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
+    let scope = "https://management.core.windows.net//.default offline_access";
+    let first = cloud.password(az, DOUG, scope).await;
+    let azure = claims(&first.text_of("access_token"));
+    assert_eq!(
+        (&azure["aud"], &azure["scp"]),
+        (&json!("https://management.azure.com"), &json!("user_impersonation"))
+    );
+    let graph = [("client_id", az), ("scope", "https://graph.microsoft.com//.default")];
+    let second = refresh(&cloud, &first.text_of("refresh_token"), &graph).await;
+    assert_eq!(claims(&second.text_of("access_token"))["aud"], GRAPH);
+}

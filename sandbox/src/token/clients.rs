@@ -11,7 +11,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::keys::{Jws, thumbprint_sha1, thumbprint_sha256};
 use super::params::Params;
 use super::refusal::Refusal;
-use crate::tenant::Application;
+use crate::tenant::{Application, KeyCredential};
 use crate::wire::{Request, field};
 use crate::world::World;
 
@@ -98,9 +98,8 @@ pub(super) fn authenticate(
             return Err(Refusal::malformed());
         }
         let keys = application.map_or(&[][..], |app| &app.keys);
-        let certificates: Vec<&[u8]> = keys.iter().map(|key| key.certificate.as_slice()).collect();
         let now = world.now();
-        let jti = check_assertion(assertion, &certificates, client.app_id, token_url, now)?;
+        let jti = check_assertion(assertion, keys, client.app_id, token_url, now)?;
         let once = (client.app_id, jti);
         if world.sessions.assertions.get(&once).is_some() {
             return Err(Refusal::assertion("The assertion was already used."));
@@ -129,27 +128,30 @@ fn has_secret(application: Option<&Application>, secret: &str) -> bool {
 /// Checks a client assertion (RFC 7523) as leniently as shipped clients need. Returns its `jti`.
 fn check_assertion(
     assertion: &str,
-    certificates: &[&[u8]],
+    keys: &[KeyCredential],
     app_id: Uuid,
     token_url: &str,
     now: Timestamp,
 ) -> Result<String, Refusal> {
     let jws = Jws::parse(assertion).ok_or_else(|| Refusal::assertion("It is not a JWT."))?;
-    let certificate = certificates
+    let key = keys
         .iter()
-        .find(|der| {
+        .find(|key| {
             let names = |member: &str, thumbprint: &str| {
-                field(&jws.header, member)
-                    .as_str()
-                    .is_some_and(|own| own.trim_end_matches('=') == thumbprint)
+                let own = field(&jws.header, member).as_str();
+                own.is_some_and(|own| own.trim_end_matches('=') == thumbprint)
             };
+            let der = &key.certificate;
             names("x5t#S256", &thumbprint_sha256(der)) || names("x5t", &thumbprint_sha1(der))
         })
         .ok_or_else(|| Refusal::assertion("[Reason - The key was not found.]"))?;
-    let verifies = X509Certificate::from_der(certificate)
+    let verifies = X509Certificate::from_der(&key.certificate)
         .is_ok_and(|(_, certificate)| jws.verifies(certificate.public_key().raw));
     if !verifies {
         return Err(Refusal::assertion("[Reason - The provided signature value did not match.]"));
+    }
+    if key.end < now {
+        return Err(Refusal::expired_key(app_id));
     }
     for claim in ["iss", "sub"] {
         if field(&jws.claims, claim).as_str().and_then(|id| Uuid::try_parse(id).ok())

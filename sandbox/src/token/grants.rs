@@ -331,3 +331,61 @@ const REFRESH_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// `authorization_pending`.
 const PENDING: u32 = 70016;
 const MOST_SIGN_INS: usize = 50_000;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use hyper::HeaderMap;
+
+    use super::*;
+    use crate::settings::Settings;
+    use crate::tenant::{SAMPLE_CLI_APP, Tenant};
+    use crate::wire::Service;
+
+    fn request(form: &str) -> Request {
+        Request {
+            service: Service::Login,
+            method: "POST".to_owned(),
+            path: "/contoso.com/oauth2/v2.0/token".to_owned(),
+            query: None,
+            headers: HeaderMap::new(),
+            body: Bytes::from(format!("client_id={SAMPLE_CLI_APP}&{form}")),
+            origin: "https://login.microsoftonline.com".to_owned(),
+        }
+    }
+
+    #[test]
+    fn every_sign_in_is_logged_and_waiting_devices_are_not() {
+        let (sandbox, _changes) = Sandbox::new(Settings::default(), Tenant::sample(1, 20));
+        let before = sandbox.world().tenant.audit.sign_ins.len();
+        let password = "grant_type=password&username=doug@contoso.com&scope=User.Read&password=";
+        for form in [
+            format!("{password}wrong"),
+            format!("{password}Sandbox%211"),
+            "grant_type=device_code&device_code=x".to_owned(),
+        ] {
+            token(&sandbox, &request(&form), "contoso.com");
+        }
+        let device = "scope=User.Read";
+        let started = super::super::device::start(&sandbox, &request(device), "contoso.com");
+        let crate::wire::Body::Json(started) = started.body else { panic!("no device code") };
+        let code = started["device_code"].as_str().expect("a code");
+        let poll = format!("grant_type=device_code&device_code={code}");
+        token(&sandbox, &request(&poll), "contoso.com");
+
+        let world = sandbox.world();
+        let doug = world.tenant.people.find("doug@contoso.com").expect("Doug").id;
+        let logged: Vec<(Option<Uuid>, u32, bool, bool)> = world.tenant.audit.sign_ins[before..]
+            .iter()
+            .map(|one| (one.user, one.error, one.interactive, one.token.is_some()))
+            .collect();
+        assert_eq!(
+            logged,
+            [
+                (Some(doug), 50126, true, false),
+                (Some(doug), 0, true, true),
+                (None, 70018, true, false),
+            ]
+        );
+    }
+}

@@ -182,6 +182,11 @@ impl Refusal {
         Self::new(7_000_215, "invalid_client", text)
     }
 
+    pub(super) fn expired_key(id: Uuid) -> Self {
+        let text = format!("The provided client secret keys for app '{id}' are expired.");
+        Self::new(7_000_222, "invalid_client", text)
+    }
+
     pub(super) fn no_credential() -> Self {
         Self::new(
             7_000_218,

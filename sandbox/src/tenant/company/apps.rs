@@ -16,6 +16,11 @@ const GRAPH: Uuid = uuid!("00000003-0000-0000-c000-000000000000");
 /// Office 365 Management APIs, the same in every tenant.
 const MANAGEMENT: Uuid = uuid!("c5393580-f805-4401-95e8-94b7a6ef2fc2");
 
+/// Azure Resource Manager, the same in every tenant.
+const AZURE: Uuid = uuid!("797f4846-ba00-4fd7-9dba-dac1f8f63013");
+/// The Azure command line: Microsoft's own app, known here by its service principal only.
+const AZURE_CLI: Uuid = uuid!("04b07795-8ddb-461a-bbee-02f9e1bf7b46");
+
 const SIGN_IN: &str = "openid profile offline_access";
 
 const CHAT: &str = "Chat.Create Chat.ReadWrite ChatMessage.Send Presence.ReadWrite User.Read";
@@ -30,6 +35,9 @@ const CLI: &str = "Application.Read.All AuditLog.Read.All Chat.Create Chat.ReadW
                    Organization.Read.All Presence.ReadWrite RoleManagement.Read.Directory \
                    User.EnableDisableAccount.All User.Read User.Read.All User.ReadWrite.All \
                    User.RevokeSessions.All";
+
+const AZURE_CLI_SCOPES: &str = "AuditLog.Read.All Directory.AccessAsUser.All Group.ReadWrite.All \
+                                User.ReadWrite.All";
 
 const DAEMON: &[&str] = &[
     "AuditLog.Read.All",
@@ -64,6 +72,12 @@ pub(super) fn registered(dice: &mut Dice) -> Apps {
         app.required_roles = DAEMON.iter().map(|role| (*role).to_owned()).collect();
     }
     apps.role_assignments.extend(DAEMON.iter().map(|role| (daemon, (*role).to_owned())));
+    let azure = principal(dice, AZURE, "Windows Azure Service Management API");
+    let azure_cli = principal(dice, AZURE_CLI, "Microsoft Azure CLI");
+    let graph = apps.graph;
+    grant(&mut apps, dice, azure_cli.id, graph, AZURE_CLI_SCOPES);
+    grant(&mut apps, dice, azure_cli.id, azure.id, "user_impersonation");
+    apps.principals.extend([azure, azure_cli]);
     apps
 }
 
