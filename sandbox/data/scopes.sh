@@ -27,7 +27,7 @@ pub(crate) fn permission(name: &str) -> Option<&'static Permission> {
 }
 
 #[rustfmt::skip]
-const PERMISSIONS: &[Permission] = &[
+pub(crate) const PERMISSIONS: &[Permission] = &[
 HEAD
 awk -F '\t' '
     NR == FNR { if ($1 !~ /^#/) { delegated[$1] = $2; application[$1] = $3; admin[$1] = $4 } next }

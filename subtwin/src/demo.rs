@@ -21,9 +21,7 @@ use crate::{cli, run, sandbox, say, sign_in};
 /// # Errors
 /// When it cannot start, or the story does not go as told.
 pub fn command(options: &cli::Demo) -> anyhow::Result<()> {
-    if options.script.is_none() {
-        run::log_to_stderr();
-    }
+    run::log_to_stderr("warn");
     let story = options.script.as_deref().map(stories::by_name).transpose()?;
     let place = Place::new(options.keep.as_deref())?;
     run::runtime()?.block_on(async {

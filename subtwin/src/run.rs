@@ -14,7 +14,7 @@ use crate::{cli, say};
 /// # Errors
 /// When the configuration is not right, the key does not fit, or the twin has not signed in.
 pub fn command(options: &cli::Run) -> anyhow::Result<()> {
-    log_to_stderr();
+    log_to_stderr("info");
     let config = Config::read(&options.config)?;
     runtime()?.block_on(async {
         let twin = Twin::start(&config).await?;
@@ -50,12 +50,12 @@ pub(crate) async fn interrupted() {
     }
 }
 
-/// Log lines go to standard error; `SUBTWIN_LOG` chooses them (`info` when it is not set).
-pub(crate) fn log_to_stderr() {
+/// Log lines go to standard error; `SUBTWIN_LOG` chooses them (`usually` when it is not set).
+pub(crate) fn log_to_stderr(usually: &str) {
     let filter = EnvFilter::builder()
         .with_env_var("SUBTWIN_LOG")
         .try_from_env()
-        .unwrap_or_else(|_| EnvFilter::new("info"));
+        .unwrap_or_else(|_| EnvFilter::new(usually));
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -15,7 +15,7 @@ use crate::{cli, run, say};
 /// # Errors
 /// When nobody signs in, somebody else does, or the tokens cannot be kept.
 pub fn command(options: &cli::SignIn) -> anyhow::Result<()> {
-    run::log_to_stderr();
+    run::log_to_stderr("info");
     let config = Config::read(&options.config)?;
     run::runtime()?.block_on(async {
         sign_in(&config, |url| {

@@ -48,7 +48,6 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
         ("POST", ["users", _, action]) if is(action, "getmemberobjects") => {
             related::members_of(world, call, related::What::Objects)
         }
-        ("GET", ["users", _, "licensedetails"]) => related::licences(world, call),
         ("GET", ["users", _, "directreports", ..]) => {
             related::of_user(world, call, "directReports")
         }

@@ -20,7 +20,7 @@ pub(crate) fn permission(name: &str) -> Option<&'static Permission> {
 }
 
 #[rustfmt::skip]
-const PERMISSIONS: &[Permission] = &[
+pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission { name: "email", delegated: "64a6cdd6-aab1-4aaf-94b8-3cc8405e90d0", application: "", admin: false, meaning: "See your e-mail address" },
     Permission { name: "offline_access", delegated: "7427e0e9-2fba-42fe-b0c0-848c9e6a8182", application: "", admin: false, meaning: "Keep the access you give it until you take it back" },
     Permission { name: "openid", delegated: "37f7f235-527c-4136-accd-4a02d197296e", application: "", admin: false, meaning: "Sign you in" },
