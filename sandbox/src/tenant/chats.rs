@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub(crate) use partner::{Outsider, Partners};
+pub(crate) use partner::Partners;
 pub(crate) use presence::{PREFERRED, Presence, Presences, SET, StatusMessage};
 pub(crate) use subscription::{
     Counts, DeliveryPolicy, Lifecycle, Rich, Subscription, Subscriptions, Watch,
