@@ -5,7 +5,12 @@
 //! | `GET /sandbox/tenant` | ids, apps, people, the password, where things are |
 //! | `GET /sandbox/ledger` | what really happened, and how often |
 //! | `GET`, `PUT /sandbox/faults`, `POST /sandbox/faults/reset` | the fault switches; `PUT` changes only what it names |
-//! | `POST /sandbox/say` | `{as, to \| chat, text}`: types in a Teams client |
+//! | `POST /sandbox/say` | `{as, to \| chat, text, quoting?}`: types in a Teams client |
+//! | `POST /sandbox/group` | `{as, with, topic?}`: opens a group chat |
+//! | `POST /sandbox/messages/{edit, delete, react, unreact}` | `{as, chat, message, text? emoji?}` |
+//! | `GET /sandbox/subscriptions` | subscriptions, and what became of their notifications |
+//! | `POST /sandbox/subscriptions/{id}/{remove, lapse}` | Graph takes it away; its authorisation ends |
+//! | `POST /sandbox/quirks` | `{clientDeletionsHiddenSeconds?, recasedUpnNotFound?}` |
 //! | `GET /sandbox/chats?as=` | somebody's chats with their messages |
 //! | `POST /sandbox/sign-in` | `{url, as, decline?, follow?}`: completes an authorize or admin consent address |
 //! | `POST /sandbox/device` | `{user_code, as, approve?}`: answers a device code |
@@ -17,6 +22,7 @@
 //! | `POST /sandbox/consent` | `{policy: "users" \| "admins"}`: who may consent |
 //! | `POST /sandbox/clock` | `{advance_seconds}` |
 
+mod chat;
 mod report;
 mod sign_in;
 
@@ -31,7 +37,6 @@ use uuid::Uuid;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::client;
 use crate::faults::Faults;
 use crate::graph::Problem;
 use crate::tenant::{ConsentPolicy, KeyCredential, User};
@@ -125,7 +130,6 @@ async fn route(sandbox: &Arc<Sandbox>, request: &Request) -> Result<Value, No> {
             world.emit(Event::Faults);
             Ok(json!(world.faults))
         }
-        ("POST", ["say"]) => say(&mut sandbox.world(), &body),
         ("POST", ["sign-in"]) => sign_in::browser(sandbox, request, &body).await,
         ("POST", ["device"]) => sign_in::device(&mut sandbox.world(), &body),
         ("POST", ["revoke"]) => {
@@ -181,7 +185,8 @@ async fn route(sandbox: &Arc<Sandbox>, request: &Request) -> Result<Value, No> {
                 world.clock_offset.saturating_add(SignedDuration::from_secs(seconds));
             Ok(json!({"now": world.now()}))
         }
-        _ => Err(No::missing(format!("There is no {method} /{path}."))),
+        _ => chat::route(&mut sandbox.world(), method, &segments, &body)
+            .unwrap_or_else(|| Err(No::missing(format!("There is no {method} /{path}.")))),
     }
 }
 
@@ -211,20 +216,6 @@ fn set_faults(world: &mut World, body: &Value) -> Result<Value, No> {
     world.faults = faults;
     world.emit(Event::Faults);
     Ok(json!(world.faults))
-}
-
-fn say(world: &mut World, body: &Value) -> Result<Value, No> {
-    let speaker = person(world, text(body, "as")?)?.id;
-    let typed = text(body, "text")?;
-    let chat = match field(body, "chat").as_str() {
-        Some(chat) => chat.to_owned(),
-        None => {
-            let to = person(world, text(body, "to")?)?.id;
-            client::direct(world, speaker, to)?
-        }
-    };
-    let message = client::say(world, &chat, speaker, typed)?;
-    Ok(json!({"chat": chat, "message": message.to_string()}))
 }
 
 fn add_key(world: &mut World, app: Uuid, body: &Value) -> Result<Value, No> {

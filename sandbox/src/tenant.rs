@@ -19,8 +19,7 @@ pub(crate) use apps::{
 pub(crate) use audit::{Actor, Audit, Entry, ModifiedProperty, SignIn, Target, TargetKind};
 pub(crate) use chats::{
     Chat, ChatKind, Chats, Counts, DeliveryPolicy, Draft, HostedContent, Lifecycle, Member,
-    Message, Outsider, PREFERRED, Partners, Presence, Presences, Quirks, Rich, SET, Sender,
-    StatusMessage, Subscription, Subscriptions, Watch, millis,
+    Message, PREFERRED, Presence, Rich, SET, Sender, StatusMessage, Subscription, Watch, millis,
 };
 pub(crate) use company::{
     SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, SAMPLE_PASSWORD, TWIN_ADMIN_APP, TWIN_CHAT_APP,

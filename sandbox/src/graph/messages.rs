@@ -21,9 +21,7 @@ use super::{Answer, Call, Handled, Problem};
 use crate::tenant::{Chat, Message, Sender};
 use crate::world::World;
 pub(crate) use change::post_event;
-pub(crate) use json::{
-    at_millis, event_detail, identity, identity_set, message_json, preview_json, time,
-};
+pub(crate) use json::{event_detail, identity, message_json, preview_json, time};
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
     let path = path(call)?;

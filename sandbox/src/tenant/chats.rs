@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub(crate) use partner::{Outsider, Partners};
+pub(crate) use partner::Partners;
 pub(crate) use presence::{PREFERRED, Presence, Presences, SET, StatusMessage};
 pub(crate) use subscription::{
     Counts, DeliveryPolicy, Lifecycle, Rich, Subscription, Subscriptions, Watch,
@@ -72,6 +72,8 @@ pub(crate) struct Draft {
     pub(crate) hosted: Vec<HostedContent>,
     /// `eventDetail` of a system row.
     pub(crate) event: Option<Value>,
+    /// The id it was promised, because its own content mentions it.
+    pub(crate) id: Option<u64>,
 }
 
 impl Draft {
@@ -87,6 +89,7 @@ impl Draft {
             importance: "normal".to_owned(),
             hosted: Vec::new(),
             event: None,
+            id: None,
         }
     }
 }
@@ -280,7 +283,9 @@ impl Chat {
 
     /// Stores a message and returns its id.
     pub(crate) fn post(&mut self, draft: Draft, now: Timestamp) -> u64 {
-        let id = self.next_id(now);
+        let next = self.next_id(now);
+        let rises = |id: &u64| self.last().is_none_or(|last| *id > last.id);
+        let id = draft.id.filter(rises).unwrap_or(next);
         let message = Message {
             id,
             etag: id,

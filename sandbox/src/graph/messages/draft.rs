@@ -35,6 +35,7 @@ pub(super) fn draft(
     let blank = Draft::new(sender, "text", String::new());
     let mut draft = apply(world, blank, body, Some(content))?;
     draft.hosted = hosted(world, call, chat_id, id, body, &mut draft.content)?;
+    draft.id = Some(id);
     fits(world, &draft)?;
     Ok(draft)
 }
@@ -55,6 +56,7 @@ pub(super) fn edited(world: &World, message: &Message, body: &Value) -> Result<D
         importance: message.importance.clone(),
         hosted: message.hosted.clone(),
         event: None,
+        id: None,
     };
     let draft = apply(world, before, body, body.get("body"))?;
     fits(world, &draft)?;
