@@ -17,7 +17,6 @@ use crate::world::World;
 pub(super) use change::{synced, undeclared};
 pub(super) use life::delete as delete_user;
 pub(super) use related::relation;
-pub(super) use rights::is_privileged;
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
     let (method, names) = call.route();

@@ -45,12 +45,6 @@ pub(super) fn reaches(world: &World, call: &Call, target: Uuid, act: Act) -> Res
     Ok(())
 }
 
-/// Whether only the highest administrators may touch this user: holds a role that is not lenient,
-/// or is in or owns a role-assignable group.
-pub(in crate::graph) fn is_privileged(tenant: &Tenant, user: Uuid) -> bool {
-    guarded(tenant, user) || tenant.roles.of(user).any(|role| !LENIENT.contains(&role.display_name))
-}
-
 /// Member or owner of a role-assignable group.
 fn guarded(tenant: &Tenant, user: Uuid) -> bool {
     tenant.groups.iter().any(|group| {
