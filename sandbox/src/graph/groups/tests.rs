@@ -154,6 +154,8 @@ fn hidden_members_are_shown_to_members_only() {
     };
     assert_eq!(seen("doug", READ), 0);
     assert_eq!(seen("evelyn.hart", READ), 3);
+    let group = format!("groups/{}?$expand=members", bench.group("CEO's Office"));
+    assert_eq!(bench.by("doug", READ, "GET", &group).ok()["members"], json!([]));
     assert_eq!(seen("doug", &format!("{READ} Member.Read.Hidden")), 3);
 }
 

@@ -28,11 +28,9 @@ pub(super) fn reaches(world: &World, call: &Call, target: Uuid, act: Act) -> Res
     };
     let reaches = tenant.roles.of(caller).any(|role| {
         let over = |target: Option<&str>| over(role.display_name, target, act);
-        match held.as_slice() {
-            [] if guarded => over(Some(GUARDED)),
-            [] => over(None),
-            held => held.iter().all(|target| over(Some(target))),
-        }
+        over(None)
+            && held.iter().all(|target| over(Some(target)))
+            && (!guarded || over(Some(GUARDED)))
     });
     if !reaches {
         return Err(Problem::denied());
