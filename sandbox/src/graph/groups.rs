@@ -4,14 +4,15 @@ mod life;
 mod members;
 mod owners;
 
+use uuid::Uuid;
+
 use super::objects::{GROUP, Object, Sight};
-use super::odata::{self, Collection, Query};
+use super::odata::{Collection, Query};
 use super::users::{relation, with_context};
 use super::{Answer, Call, Handled, Problem};
 use crate::tenant::{Group, Tenant};
 use crate::world::World;
 pub(super) use members::settle;
-use uuid::Uuid;
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
     let (method, names) = call.route();
@@ -76,8 +77,8 @@ fn list(world: &World, call: &Call) -> Result<Answer, Problem> {
 
 fn count(world: &World, call: &Call) -> Result<Answer, Problem> {
     reads_groups(world, call)?;
-    let rows = world.tenant.groups.iter().map(|group| Object::group(&world.tenant, group));
-    odata::count(call, &GROUP, rows)
+    let query = Query::count(call, &GROUP)?;
+    query.total(world.tenant.groups.iter().map(|group| Object::group(&world.tenant, group)))
 }
 
 fn related(world: &World, call: &Call, name: &str) -> Result<Answer, Problem> {

@@ -160,7 +160,8 @@ impl<'a> Object<'a> {
             }
             return;
         }
-        let related = self.related(expand.relation);
+        let hidden = sight.hides(self, expand.relation);
+        let related = if hidden { Vec::new() } else { self.related(expand.relation) };
         let related = related.into_iter().take(EXPANDED).filter_map(|id| one(Some(id))).map(show);
         shown.insert(expand.relation.to_owned(), related.collect());
     }

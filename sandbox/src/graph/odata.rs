@@ -208,6 +208,25 @@ impl Query {
         Ok(query)
     }
 
+    /// Reads the options of `/$count`.
+    ///
+    /// # Errors
+    /// Without `ConsistencyLevel: eventual`, or Graph's 400 for what it does not take.
+    pub(crate) fn count(call: &Call, schema: &Schema) -> Result<Self, Problem> {
+        if !eventual(call) {
+            return Err(Problem::bad_request("$count is not currently supported."));
+        }
+        let mut query = Self::default();
+        for (name, value) in &call.query {
+            match name.to_ascii_lowercase().as_str() {
+                "$filter" => query.filter = Some(Filter::parse(value, schema)?),
+                "$search" => query.search = Some(Search::parse(value, schema)?),
+                _ => query.shape(name, value, schema)?,
+            }
+        }
+        Ok(query)
+    }
+
     /// Reads the options of a single object.
     ///
     /// # Errors
@@ -252,6 +271,25 @@ impl Query {
                 Some(filter) => evaluate::meets(filter, row)?,
                 None => true,
             })
+    }
+
+    /// Whether which rows are shown, or where, depends on their properties.
+    pub(crate) fn asks(&self) -> bool {
+        self.filter.is_some() || self.search.is_some() || self.order.is_some()
+    }
+
+    /// How many rows are asked for, as text.
+    ///
+    /// # Errors
+    /// When the filter compares what cannot be compared.
+    pub(crate) fn total<R: Row>(&self, rows: impl Iterator<Item = R>) -> Result<Answer, Problem> {
+        let mut count = 0u64;
+        for row in rows {
+            count += u64::from(self.wants(&row)?);
+        }
+        let mut answer = Answer::ok(json!(count));
+        answer.headers.push(("Content-Type".to_owned(), "text/plain".to_owned()));
+        Ok(answer)
     }
 
     /// Every property that the query names, to be judged against what the caller may see.
@@ -335,35 +373,6 @@ impl Query {
         let shape = if shape.is_empty() { String::new() } else { format!("({})", shape.join(",")) };
         format!("{}/{version}/$metadata#{set}{shape}{entity}", call.origin)
     }
-}
-
-/// The number that `/$count` answers, as text.
-///
-/// # Errors
-/// Without `ConsistencyLevel: eventual`, or when the filter compares what cannot be compared.
-pub(crate) fn count<R: Row>(
-    call: &Call,
-    schema: &Schema,
-    rows: impl Iterator<Item = R>,
-) -> Result<Answer, Problem> {
-    if !eventual(call) {
-        return Err(Problem::bad_request("$count is not currently supported."));
-    }
-    let mut query = Query::default();
-    for (name, value) in &call.query {
-        match name.to_ascii_lowercase().as_str() {
-            "$filter" => query.filter = Some(Filter::parse(value, schema)?),
-            "$search" => query.search = Some(Search::parse(value, schema)?),
-            _ => query.shape(name, value, schema)?,
-        }
-    }
-    let mut count = 0u64;
-    for row in rows {
-        count += u64::from(query.wants(&row)?);
-    }
-    let mut answer = Answer::ok(json!(count));
-    answer.headers.push(("Content-Type".to_owned(), "text/plain".to_owned()));
-    Ok(answer)
 }
 
 fn eventual(call: &Call) -> bool {

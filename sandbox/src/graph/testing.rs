@@ -125,7 +125,7 @@ impl Bench {
 
 impl Draft<'_> {
     /// Somebody whose address is not in the company's own domain.
-    pub(super) fn as_user(mut self, user: Uuid) -> Self {
+    pub(super) fn by_user(mut self, user: Uuid) -> Self {
         self.call.caller.user = Some(user);
         self
     }

@@ -10,14 +10,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::objects::{Object, Sight, USER, Users};
-use super::odata::{self, Collection, Filter, Query, Row as _};
+use super::odata::{Collection, Filter, Query, Row as _};
 use super::{Answer, Call, Handled, Problem};
 use crate::tenant::{Tenant, User};
 use crate::world::World;
 pub(super) use change::{synced, undeclared};
 pub(super) use life::delete as delete_user;
 pub(super) use related::relation;
-pub(super) use rights::is_privileged;
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
     let (method, names) = call.route();
@@ -131,9 +130,11 @@ fn indexed<'a>(tenant: &'a Tenant, filter: &Filter) -> Option<Vec<&'a User>> {
 }
 
 fn count(world: &World, call: &Call) -> Result<Answer, Problem> {
-    Sight::of(world, call).user(None)?;
-    let rows = world.tenant.people.iter().map(|user| Object::user(&world.tenant, user));
-    odata::count(call, &USER, rows)
+    let sight = Sight::of(world, call);
+    sight.user(None)?;
+    let query = Query::count(call, &USER)?;
+    sight.properties(None, &query.properties())?;
+    query.total(world.tenant.people.iter().map(|user| Object::user(&world.tenant, user)))
 }
 
 /// `/users/{id}/displayName`.

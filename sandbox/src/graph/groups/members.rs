@@ -216,6 +216,7 @@ pub(in crate::graph) fn settle(world: &mut World, user: Uuid, correlation: Uuid)
         };
         world.tenant.ledger.count(effect);
         let targets = link(world, moved.group, user, link_kind);
+        // That these two services sign for it is from memory.
         by_service(world, "Microsoft Approval Management", correlation, activity, targets);
         world.emit(Event::Directory { id: moved.group });
     }

@@ -1,6 +1,6 @@
 use uuid::Uuid;
 
-use super::{Kind, Object, USER_BASIC};
+use super::{Cast, Kind, Object, USER_BASIC};
 use crate::graph::{Call, Problem};
 use crate::world::World;
 
@@ -20,7 +20,8 @@ pub(in crate::graph) struct Sight {
     pub(in crate::graph) groups: bool,
     pub(in crate::graph) roles: bool,
     /// Members of groups that hide them.
-    pub(in crate::graph) hidden: bool,
+    hidden: bool,
+    viewer: Option<Uuid>,
     /// The signed-in user, whom the token may see whatever else it may.
     own: Option<Uuid>,
 }
@@ -44,6 +45,7 @@ impl Sight {
             groups: !guest && any(GROUPS),
             roles: !guest && any(ROLES),
             hidden: any(&["Member.Read.Hidden"]),
+            viewer: user,
             own,
         }
     }
@@ -61,6 +63,27 @@ impl Sight {
                 Kind::Group(_) => self.groups,
                 Kind::Role(_) => self.roles,
             }
+    }
+
+    /// Whether a relation is kept from the caller: the members of a group that hides them.
+    pub(in crate::graph) fn hides(&self, object: &Object<'_>, relation: &str) -> bool {
+        let Kind::Group(group) = object.kind else { return false };
+        matches!(relation, "members" | "transitiveMembers")
+            && group.visibility.as_deref() == Some("HiddenMembership")
+            && !self.hidden
+            && self.viewer.is_none_or(|viewer| !group.members.contains(&viewer))
+    }
+
+    /// Refuses to ask about objects of a relation whose properties the token may not see.
+    pub(in crate::graph) fn asks(&self, cast: Option<Cast>) -> Result<(), Problem> {
+        let users = self.users == Users::Full;
+        let open = match cast {
+            None => users && self.groups,
+            Some(Cast::User) => users,
+            Some(Cast::Group) => self.groups,
+            Some(Cast::Role) => self.roles,
+        };
+        if open { Ok(()) } else { Err(Problem::denied()) }
     }
 
     /// Refuses to look at a user whom the token may not see at all.
@@ -87,7 +110,7 @@ impl Sight {
     }
 }
 
-const OWN: &[&str] = &["User.Read", "User.ReadWrite", "User.ReadBasic.All"];
+const OWN: &[&str] = &["User.Read", "User.ReadWrite"];
 
 const FULL: &[&str] = &[
     "User.Read.All",

@@ -84,7 +84,7 @@ pub(super) fn patch(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     if let Some(password) = password {
         next.password = password;
         next.sessions_valid_from = world.now();
-        properties.push(changed("PasswordProfile", &Value::Null, &Value::Null));
+        properties.push(quoted("Password", None, None));
     }
     let enabled = next.enabled;
     let Some(user) = world.tenant.people.get_mut(id) else { return Err(Problem::not_found("")) };

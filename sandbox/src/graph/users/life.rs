@@ -1,6 +1,6 @@
 //! How users come and go.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::change::{invalid_value, new_password, note, synced};

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{addressed, reads_directory, with_context};
 use crate::graph::objects::{Cast, DIRECTORY, GROUP, Kind, Object, ROLE, Sight, USER};
-use crate::graph::odata::{self, Collection, Query, Schema};
+use crate::graph::odata::{Collection, Query, Schema};
 use crate::graph::{Answer, Call, Problem};
 use crate::world::World;
 
@@ -53,11 +53,7 @@ pub(in crate::graph) fn relation(
         },
         _ => return Err(unsupported(call)),
     };
-    let hidden = matches!(object.kind, Kind::Group(group)
-        if name != "owners"
-            && group.visibility.as_deref() == Some("HiddenMembership")
-            && !sight.hidden
-            && call.caller.user.is_none_or(|user| !group.members.contains(&user)));
+    let hidden = sight.hides(&object, name);
     let related = if hidden { Vec::new() } else { object.related(name) };
     let rows = related
         .into_iter()
@@ -69,10 +65,17 @@ pub(in crate::graph) fn relation(
         Some(Cast::Group) => &GROUP,
         Some(Cast::Role) => &ROLE,
     };
-    if counted {
-        return odata::count(call, schema, rows);
+    let query = if counted {
+        Query::count(call, schema)?
+    } else {
+        Query::collection(call, schema, Collection::Relation)?
+    };
+    if query.asks() {
+        sight.asks(cast)?;
     }
-    let query = Query::collection(call, schema, Collection::Relation)?;
+    if counted {
+        return query.total(rows);
+    }
     let set = cast.map_or("directoryObjects", Cast::set);
     query.page(call, set, rows.enumerate(), |found| found.show(&sight, &query, cast.is_none()))
 }
@@ -82,7 +85,7 @@ fn one_of(call: &Call, sight: &Sight, object: Object<'_>, name: &str) -> Result<
     let key = call.segment(3);
     let found = Uuid::try_parse(key)
         .ok()
-        .filter(|id| object.related(name).contains(id))
+        .filter(|id| !sight.hides(&object, name) && object.related(name).contains(id))
         .and_then(|id| Object::find(object.tenant, id))
         .ok_or_else(|| Problem::not_found(key))?;
     let query = Query::entity(call, &DIRECTORY)?;

@@ -28,11 +28,9 @@ pub(super) fn reaches(world: &World, call: &Call, target: Uuid, act: Act) -> Res
     };
     let reaches = tenant.roles.of(caller).any(|role| {
         let over = |target: Option<&str>| over(role.display_name, target, act);
-        match held.as_slice() {
-            [] if guarded => over(Some(GUARDED)),
-            [] => over(None),
-            held => held.iter().all(|target| over(Some(target))),
-        }
+        over(None)
+            && held.iter().all(|target| over(Some(target)))
+            && (!guarded || over(Some(GUARDED)))
     });
     if !reaches {
         return Err(Problem::denied());
@@ -43,12 +41,6 @@ pub(super) fn reaches(world: &World, call: &Call, target: Uuid, act: Act) -> Res
         call.needs(&["Directory.AccessAsUser.All"])?;
     }
     Ok(())
-}
-
-/// Whether only the highest administrators may touch this user: holds a role that is not lenient,
-/// or is in or owns a role-assignable group.
-pub(in crate::graph) fn is_privileged(tenant: &Tenant, user: Uuid) -> bool {
-    guarded(tenant, user) || tenant.roles.of(user).any(|role| !LENIENT.contains(&role.display_name))
 }
 
 /// Member or owner of a role-assignable group.

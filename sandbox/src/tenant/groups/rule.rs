@@ -289,3 +289,63 @@ fn operator(word: &str) -> Option<Operator> {
 /// Entra's own bound on a rule.
 const LONGEST: usize = 3072;
 const DEEPEST: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tenant::Tenant;
+
+    fn admits(rule: &str) -> bool {
+        let tenant = Tenant::sample(1, 0);
+        let sarah = tenant.people.find("sarah.lin@contoso.com").unwrap();
+        Rule::parse(rule).unwrap_or_else(|why| panic!("{rule}: {why}")).admits(sarah)
+    }
+
+    #[test]
+    fn a_rule_admits_or_does_not() {
+        for (rule, expected) in [
+            ("user.department -eq \"sales\"", true),
+            ("user.department -ne \"Sales\"", false),
+            ("(user.userType -eq \"Member\") and (user.accountEnabled -eq true)", true),
+            ("user.accountEnabled -eq false -or user.jobTitle -startsWith \"Acc\"", true),
+            ("-not (user.department -eq \"Sales\")", false),
+            ("user.displayName -contains \"rah l\"", true),
+            ("user.displayName -notContains \"x\" and user.mail -notStartsWith \"s\"", false),
+            ("user.city -eq null", true),
+            ("user.dirSyncEnabled -eq true", false),
+            ("user.department -eq \"a `\" b\"", false),
+            ("user.surname -eq \"Lin\" or user.surname -eq \"x\" and user.city -eq \"y\"", true),
+        ] {
+            assert_eq!(admits(rule), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_evaluated_is_refused() {
+        for rule in [
+            "",
+            "user.department",
+            "user.department -eq",
+            "user.shoe -eq \"x\"",
+            "user.department -match \"x\"",
+            "device.model -eq \"x\"",
+            "user.department -eq \"x",
+            "(user.department -eq \"x\"",
+            "user.department -eq \"x\" user.city -eq \"y\"",
+        ] {
+            assert!(Rule::parse(rule).is_err(), "{rule}");
+        }
+        assert!(Rule::parse(&"(".repeat(3000)).is_err());
+        assert!(Rule::parse(&"-not ".repeat(600)).is_err());
+        assert!(Rule::parse(&" ".repeat(4000)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_the_reader_answers(rule in ".{0,60}") {
+            let _ = Rule::parse(&rule);
+        }
+    }
+}
