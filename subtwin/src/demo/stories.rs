@@ -77,7 +77,7 @@ const STORIES: &[Story] = &[Story {
             lines: &[
                 Line {
                     who: DOUG,
-                    says: "Assign Alex Kim an Office 365 E3",
+                    says: "Assign Alex Kim a Microsoft 365 E3",
                     hears: &["alex.kim@contoso.com", "alex.kim2@contoso.com"],
                 },
                 Line {
@@ -93,7 +93,7 @@ const STORIES: &[Story] = &[Story {
             lines: &[Line {
                 who: DOUG,
                 says: "Sarah Lin needs an E5",
-                hears: &["Microsoft 365 E5", "seat"],
+                hears: &["Microsoft 365 E5", "all 8 are in use"],
             }],
         },
         Scene {

@@ -11,10 +11,10 @@ pub(super) fn on_it() -> Words {
 pub(super) fn result(plan_headline: &str, outcome: &Outcome, receipt: &str) -> Words {
     match outcome {
         Outcome::Done { .. } => Words::strong("Done.")
-            .line(format!("{plan_headline}. (receipt {receipt})"))
+            .line(format!("{plan_headline} (receipt {receipt})"))
             .line("I am waiting for your tenant's own audit entry and will add it here."),
         Outcome::FoundDone { .. } => Words::strong("Done, as far as the directory shows.")
-            .line(format!("{plan_headline}. (receipt {receipt})"))
+            .line(format!("{plan_headline} (receipt {receipt})"))
             .line(
                 "The answer to my request was lost, so I looked: the change is in place. I did \
                  not send it again.",
@@ -40,7 +40,7 @@ pub(super) fn result_with_entry(
             "Done, as your tenant's audit log shows."
         }
     };
-    Words::strong(head).line(format!("{plan_headline}. (receipt {receipt})")).fact(
+    Words::strong(head).line(format!("{plan_headline} (receipt {receipt})")).fact(
         "In your tenant's audit log",
         format!("{}, by {}, {} (entry {})", entry.activity, entry.initiated_by, entry.at, entry.id),
     )
@@ -54,7 +54,7 @@ pub(super) fn result_without_entry(plan_headline: &str, outcome: &Outcome, recei
         Outcome::NotDone { .. } => "Not done.",
         Outcome::Unknown { .. } => "I cannot say whether it was done.",
     };
-    Words::strong(head).line(format!("{plan_headline}. (receipt {receipt})")).line(
+    Words::strong(head).line(format!("{plan_headline} (receipt {receipt})")).line(
         "Your tenant's own audit entry has not appeared in the time I wait for it. That is on my \
          record.",
     )
@@ -68,7 +68,7 @@ pub(super) fn declined(plan: &Plan) -> Words {
 /// After five minutes without an answer.
 pub(super) fn expired(plan: &Plan) -> Words {
     Words::plain(format!(
-        "I had no answer in time, so I let this go: {}. Nothing was changed; ask me again if you \
+        "I had no answer in time, so I let this go: {} Nothing was changed; ask me again if you \
          still want it.",
         plan.summary.headline
     ))
@@ -77,7 +77,7 @@ pub(super) fn expired(plan: &Plan) -> Words {
 /// A second request while one is open.
 pub(super) fn one_at_a_time(headline: &str) -> Words {
     Words::plain(format!(
-        "I am still waiting for your yes or no to this: {headline}. Answer that first, then I take \
+        "I am still waiting for your yes or no to this: {headline} Answer that first, then I take \
          the next."
     ))
 }
