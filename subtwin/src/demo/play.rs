@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
-use subtwin_kernel::{Clock as _, SystemClock};
+use subtwin_kernel::{Clock as _, SystemClock, TenantEntry};
 use subtwin_primitives::{Event, Seen};
 use subtwin_record::audit::{Archive, Kept, Trust};
 
@@ -102,6 +102,7 @@ async fn entries(stage: &Stage, teller: &Teller, story: &Story) -> anyhow::Resul
                 "the tenant's log says {named:?}, the story tells {:?}",
                 story.entries
             );
+            edited_reply(stage, teller, &matched).await?;
             for entry in &matched {
                 teller.entry(&entry.raw);
             }
@@ -112,7 +113,25 @@ async fn entries(stage: &Stage, teller: &Teller, story: &Story) -> anyhow::Resul
     bail!("the tenant's audit entry never appeared")
 }
 
-fn matched(stage: &Stage) -> anyhow::Result<Vec<subtwin_kernel::TenantEntry>> {
+/// The reply that now carries the tenant's entry.
+async fn edited_reply(
+    stage: &Stage,
+    teller: &Teller,
+    matched: &[TenantEntry],
+) -> anyhow::Result<()> {
+    for _ in 0..TRIES {
+        let said = twins_messages(stage, sandbox::HELPDESK).await?;
+        let edited = said.iter().find(|text| matched.iter().all(|entry| text.contains(&entry.id)));
+        if let Some(text) = edited {
+            teller.said(&stage.config.twin.upn, &format!("(its message, edited)\n{text}"));
+            return Ok(());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    bail!("the twin's reply never carried the tenant's entry")
+}
+
+fn matched(stage: &Stage) -> anyhow::Result<Vec<TenantEntry>> {
     let mut found = Vec::new();
     Archive::open(&stage.evidence())?.each(|shown| {
         if let Kept::Whole(record) = shown.record

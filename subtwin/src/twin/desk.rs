@@ -160,7 +160,9 @@ impl Desk {
             updated: self.clock.now(),
         };
         self.save(&row).await;
-        let posted = self.channel.post(&row.chat, &prompt(&plan)).await?;
+        let words = prompt(&plan);
+        let posted = self.channel.post(&row.chat, &words).await?;
+        self.understanding.said(&proposal.heard, &words, self.clock.now());
         row.prompt = Some(posted);
         self.save(&row).await;
         let waiting = Waiting::ask(proposal, plan, posted, self.clock.now());

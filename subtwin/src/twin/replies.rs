@@ -42,7 +42,13 @@ pub(super) fn result_with_entry(
     };
     Words::strong(head).line(format!("{plan_headline} (receipt {receipt})")).fact(
         "In your tenant's audit log",
-        format!("{}, by {}, {} (entry {})", entry.activity, entry.initiated_by, entry.at, entry.id),
+        format!(
+            "{}, by {}, {} (entry {})",
+            entry.activity,
+            entry.initiated_by,
+            entry.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            entry.id
+        ),
     )
 }
 

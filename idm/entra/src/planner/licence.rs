@@ -75,7 +75,8 @@ impl Entra {
                 object: Some(format!("{product} licence")),
                 before: format!("{} {}", having(&held, &skus), seats(&licence, licence.free)),
                 after: format!(
-                    "Has {product}. {}",
+                    "Has {product}{}. {}",
+                    if held.is_empty() { "" } else { " as well" },
                     seats(&licence, licence.free.saturating_sub(1))
                 ),
                 consequences,
