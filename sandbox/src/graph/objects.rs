@@ -176,6 +176,12 @@ impl<'a> Object<'a> {
                 .filter(|it| it.manager == Some(user.id))
                 .map(|it| it.id)
                 .collect(),
+            (Kind::User(user), "ownedObjects") => tenant
+                .groups
+                .iter()
+                .filter(|group| group.owners.contains(&user.id))
+                .map(|group| group.id)
+                .collect(),
             (Kind::User(_) | Kind::Group(_), "memberOf") => {
                 let id = self.id();
                 let groups = tenant.groups.with_member(id).map(|group| group.id);

@@ -50,6 +50,7 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
         ("GET", ["users", _, "directreports", ..]) => {
             related::of_user(world, call, "directReports")
         }
+        ("GET", ["users", _, "ownedobjects", ..]) => related::of_user(world, call, "ownedObjects"),
         ("GET", ["users", _, "memberof", ..]) => related::of_user(world, call, "memberOf"),
         ("GET", ["users", _, "transitivememberof", ..]) => {
             related::of_user(world, call, "transitiveMemberOf")

@@ -70,7 +70,11 @@ impl Entra {
             action: Action::LicenseAssign { person, sku },
             steps: vec![assign_step(person, Some((sku, &off)), None)],
             summary: Summary {
-                headline: format!("Give {} a {product} licence.", named(&target)),
+                headline: format!(
+                    "Give {} {} {product} licence.",
+                    named(&target),
+                    article(&product)
+                ),
                 target: target_line(&target),
                 object: Some(format!("{product} licence")),
                 before: format!("{} {}", having(&held, &skus), seats(&licence, licence.free)),
@@ -256,7 +260,14 @@ fn having(held: &[LicenceState], skus: &[Sku]) -> String {
     if names.is_empty() { "Has no licence.".to_owned() } else { format!("Has {}.", listed(&names)) }
 }
 
+/// "a" or "an" before a product's name.
+fn article(product: &str) -> &'static str {
+    let vowel = product.starts_with(|c: char| "AEIOaeio".contains(c));
+    if vowel { "an" } else { "a" }
+}
+
 /// The services a person notices, which no other of their licences still gives.
+
 fn lost_services(held: &[LicenceState], sku: SkuId, skus: &[Sku]) -> Vec<String> {
     let given = |state: &LicenceState| -> Vec<&'static str> {
         let off = state.disabled_plans.as_deref().unwrap_or_default();

@@ -13,6 +13,7 @@ pub(in crate::graph) static USER: Schema = Schema {
     relations: &[
         ("manager", &DIRECTORY),
         ("directReports", &DIRECTORY),
+        ("ownedObjects", &DIRECTORY),
         ("memberOf", &DIRECTORY),
         ("transitiveMemberOf", &DIRECTORY),
     ],
