@@ -62,6 +62,13 @@ impl Handler for Desk {
             tracing::debug!(chat = %heard.chat, "not a one-to-one conversation");
             return;
         }
+        if heard.from.tenant != self.twin.tenant {
+            // Object ids are looked up in our directory; a foreign one must not even be tried.
+            if let Err(cause) = self.say(&heard, &replies::foreign()).await {
+                tracing::warn!(%cause, "could not turn somebody of another organisation away");
+            }
+            return;
+        }
         if let Err(cause) = self.line(&heard).await {
             tracing::error!(%cause, chat = %heard.chat, "could not answer");
         }

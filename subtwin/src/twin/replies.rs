@@ -98,6 +98,11 @@ pub(super) fn not_offered(tool: Tool) -> Words {
     Words::plain(format!("That is not among the things I am set up to do here ({tool})."))
 }
 
+/// Somebody of another organisation.
+pub(super) fn foreign() -> Words {
+    Words::plain("I work only for the people of my own organisation.")
+}
+
 /// What the human contact reads.
 pub(super) fn handed_over(requester: &str, context: &str) -> Words {
     Words::strong(format!("{requester} needs a human."))
