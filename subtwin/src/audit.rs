@@ -22,6 +22,10 @@ pub fn command(audit: &cli::Audit) -> anyhow::Result<()> {
         AuditCommand::Verify { place, key, since } => {
             verify(place, key.as_deref(), since.as_deref())
         }
+        AuditCommand::Proof { place, receipt } => {
+            say::line(open(place)?.proof(&receipt.parse()?)?.trim_end());
+            Ok(())
+        }
         AuditCommand::Export(place) => {
             let out = io::stdout().lock();
             let mut out = io::BufWriter::new(out);

@@ -143,6 +143,15 @@ pub enum AuditCommand {
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
     },
+    /// The proof (C2SP tlog-proof) that a receipt's record is in the log, to be checked without it.
+    Proof {
+        /// Where.
+        #[command(flatten)]
+        place: AuditPlace,
+        /// A receipt (`R-…`).
+        #[arg(value_name = "RECEIPT")]
+        receipt: String,
+    },
     /// Every record as one JSON line.
     Export(AuditPlace),
 }

@@ -12,10 +12,11 @@ use subtwin_kernel::RequestId;
 use subtwin_primitives::{AuditRecord, Leaf};
 
 use crate::checkpoint;
-use crate::disk::Directory;
+use crate::disk::{Directory, Disk as _};
 use crate::leaf::{self, Held};
+use crate::prove::prove;
 use crate::receipt::{BadReceipt, Receipt, parse_proof};
-use crate::recover::walk;
+use crate::recover::{CHECKPOINT, VKEY, walk};
 use crate::segment::Found;
 
 pub use verify::{Report, Trust};
@@ -151,6 +152,26 @@ impl Archive {
             serde_json::to_writer(&mut *out, &line)?;
             out.write_all(b"\n")
         })
+    }
+
+    /// The proof (C2SP tlog-proof) that a receipt's leaf is in the log, under the newest signed tree
+    /// head. Whoever has it needs nothing else to check it but the verifier key: [`check_proof`].
+    ///
+    /// # Errors
+    /// When there is no such leaf, it is not signed for yet, or the disk refuses.
+    pub fn proof(&self, receipt: &Receipt) -> io::Result<String> {
+        let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
+        let named = self.show(&Sought::Receipt(receipt.clone()))?;
+        if named.is_empty() {
+            return Err(missing("no leaf has this receipt"));
+        }
+        let text = |path, what| {
+            let bytes = self.disk.read(path)?.ok_or_else(|| missing(what))?;
+            String::from_utf8(bytes).map_err(|_| missing(what))
+        };
+        let head = text(CHECKPOINT, "the log has no signed tree head")?;
+        let vkey = text(VKEY, "the log has no verifier key")?;
+        prove(&self.disk, &head, vkey.trim(), receipt.index()).map_err(io::Error::other)
     }
 
     /// Checks everything, and says all that does not hold.

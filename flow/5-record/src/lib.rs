@@ -43,6 +43,7 @@ mod leaf;
 mod ledger;
 mod log;
 mod opened;
+mod prove;
 mod receipt;
 mod recover;
 mod segment;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use subtwin_kernel::{Clock, Entropy, RequestId};
 use subtwin_primitives::{Erased, ErasedFor, Event, EventKind, Leaf};
-use tlog_tiles::{HashReader as _, Tile, TileHashReader, TileReader, prove_record};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::checkpoint::Signer;
@@ -16,8 +15,8 @@ use crate::leaf::{self, Sealed};
 use crate::ledger::{Ledger, Undo, ranges};
 use crate::recover::{CHECKPOINT, Loaded, walk};
 use crate::segment::{self, FULL_BATCH, FULL_SEGMENT, LARGEST_BATCH};
-use crate::tree::{self, FULL, Tree};
-use crate::{Receipt, RecordError, receipt};
+use crate::tree::Tree;
+use crate::{Receipt, RecordError, prove};
 
 /// How long what was written may stay without a signed tree head.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
@@ -297,21 +296,8 @@ impl Writer {
             return Err(damaged(format!("there is no leaf {index}")));
         }
         self.cover(index.saturating_add(1))?;
-        // What was signed is on disk as tiles; what came after it is not needed.
-        let head = crate::checkpoint::verify(self.checkpoint.as_bytes(), self.signer.vkey())
-            .map_err(damaged)?;
-        let tiles = Tiles(self.disk.as_ref());
-        let reader = TileHashReader::new(head.size(), *head.hash(), &tiles);
-        let path = prove_record(head.size(), index, &reader)
-            .map_err(|cause| damaged(format!("tiles: {cause}")))?;
-        let line = tiles.entry(index, head.size()).map_err(damaged)?;
-        let hash = reader
-            .read_hashes(&[tlog_tiles::stored_hash_index(0, index)])
-            .map_err(|cause| damaged(format!("tiles: {cause}")))?;
-        if hash.first() != Some(&leaf::hash(&line)) {
-            return Err(damaged(format!("entry {index} is not the one in the tree")));
-        }
-        Ok(receipt::proof(index, &line, &path, &self.checkpoint))
+        prove::prove(self.disk.as_ref(), &self.checkpoint, self.signer.vkey(), index)
+            .map_err(damaged)
     }
 }
 
@@ -348,65 +334,4 @@ fn gather(first: Append, jobs: &Receiver<Job>, waiting: &mut VecDeque<Job>) -> V
 fn reply<T>(answer: Answer<T>, result: Result<T, RecordError>) {
     // Whoever asked may have gone away; what was written stays written.
     let _gone = answer.send(result);
-}
-
-/// The published tiles, for proofs.
-struct Tiles<'a>(&'a dyn Disk);
-
-impl Tiles<'_> {
-    /// A tile `width` wide: as it is, or the start of the full one that followed it.
-    fn read(&self, level: &str, number: u64, width: usize) -> Result<Vec<u8>, String> {
-        for width in [width, FULL] {
-            let path = tree::path(level, number, width);
-            if let Some(bytes) = self.0.read(&path).map_err(|cause| cause.to_string())? {
-                return Ok(bytes);
-            }
-        }
-        Err(format!("tile {number} of level {level} is missing"))
-    }
-
-    fn entry(&self, index: u64, size: u64) -> Result<Vec<u8>, String> {
-        let full = u64::try_from(FULL).unwrap_or(u64::MAX);
-        let number = index / full;
-        let width = usize::try_from(size.saturating_sub(number.saturating_mul(full)).min(full));
-        let bytes = self.read("entries", number, width.unwrap_or(FULL))?;
-        let mut rest = bytes.as_slice();
-        for at in 0.. {
-            let missing = || format!("entry {index} is missing");
-            let (length, after) = rest.split_first_chunk::<2>().ok_or_else(missing)?;
-            let length = usize::from(u16::from_be_bytes(*length));
-            let (entry, after) = after.split_at_checked(length).ok_or_else(missing)?;
-            if at == index % full {
-                return Ok(entry.to_vec());
-            }
-            rest = after;
-        }
-        Err(format!("entry {index} is missing"))
-    }
-}
-
-impl TileReader for Tiles<'_> {
-    fn height(&self) -> u8 {
-        8
-    }
-
-    fn read_tiles(&self, tiles: &[Tile]) -> Result<Vec<Vec<u8>>, tlog_tiles::Error> {
-        tiles
-            .iter()
-            .map(|tile| {
-                let width = usize::try_from(tile.width()).unwrap_or(FULL);
-                let mut bytes = self
-                    .read(&tile.level().to_string(), tile.level_index(), width)
-                    .map_err(tlog_tiles::Error::InvalidInput)?;
-                bytes.truncate(width.saturating_mul(tlog_tiles::HASH_SIZE));
-                if bytes.len() == width.saturating_mul(tlog_tiles::HASH_SIZE) {
-                    Ok(bytes)
-                } else {
-                    Err(tlog_tiles::Error::InvalidTile)
-                }
-            })
-            .collect()
-    }
-
-    fn save_tiles(&self, _tiles: &[Tile], _data: &[Vec<u8>]) {}
 }

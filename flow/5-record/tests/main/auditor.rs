@@ -8,6 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::Value;
+use subtwin_record::Receipt;
 use subtwin_record::audit::{Archive, check_proof};
 
 use crate::world::{files, open, request, verify};
@@ -178,6 +179,20 @@ async fn a_receipts_proof_convinces_with_nothing_but_the_verifier_key() {
         let (proven, leaf) = check_proof(&proof, &vkey).unwrap();
         assert_eq!((proven, leaf.request), (receipt.index(), Some(request(receipt.index() / 3))));
     }
+}
+
+#[tokio::test]
+async fn a_copy_of_the_directory_gives_the_same_proof_without_the_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = open(dir.path());
+    let receipt = world.act(0).await;
+    world.act(1).await;
+    world.log.checkpoint().await.unwrap();
+    let proof = world.log.proof(&receipt).await.unwrap();
+    let archive = Archive::open(dir.path()).unwrap();
+    assert_eq!(archive.proof(&receipt).unwrap(), proof);
+    let other: Receipt = format!("R-{:06}-AAAAAA", receipt.index()).parse().unwrap();
+    assert!(archive.proof(&other).is_err(), "a receipt with another hash names no leaf");
 }
 
 #[tokio::test]
