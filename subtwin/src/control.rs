@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use subtwin_kernel::{AppId, TenantId, UserId};
 
 /// The control endpoints of one sandbox.
 #[derive(Clone, Debug)]
@@ -25,19 +28,53 @@ impl Control {
         Ok(Self { http, base: format!("http://{address}/sandbox") })
     }
 
-    /// Reads one endpoint.
+    /// What the sandbox tells about its tenant.
     ///
     /// # Errors
-    /// When the sandbox does not answer or refuses.
-    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.answer(path, self.http.get(format!("{}/{path}", self.base))).await
+    /// When the sandbox does not answer.
+    pub async fn tenant(&self) -> anyhow::Result<Tenant> {
+        self.get("tenant").await
     }
 
-    /// Tells one endpoint something.
+    /// Somebody's chats.
+    ///
+    /// # Errors
+    /// When the sandbox does not answer or knows nobody of this name.
+    pub async fn chats(&self, person: &str) -> anyhow::Result<Vec<Chat>> {
+        self.get(&format!("chats?as={person}")).await
+    }
+
+    /// What really happened to the directory and the chats, and how often.
+    ///
+    /// # Errors
+    /// When the sandbox does not answer.
+    pub async fn ledger(&self) -> anyhow::Result<Ledger> {
+        self.get("ledger").await
+    }
+
+    /// Somebody writes to somebody else, both named by UPN.
     ///
     /// # Errors
     /// When the sandbox does not answer or refuses.
-    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+    pub async fn say(&self, from: &str, to: &str, text: &str) -> anyhow::Result<()> {
+        self.post("say", &json!({"as": from, "to": to, "text": text})).await.map(drop)
+    }
+
+    /// Signs somebody in at an authorize address and takes the answer back to the app.
+    ///
+    /// # Errors
+    /// When the sandbox does not answer or refuses.
+    pub async fn sign_in(&self, url: &str, person: &str) -> anyhow::Result<()> {
+        let body = json!({"url": url, "as": person, "follow": true});
+        self.post("sign-in", &body).await.map(drop)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let value = self.answer(path, self.http.get(format!("{}/{path}", self.base))).await?;
+        serde_json::from_value(value).with_context(|| format!("`{path}` is not as expected"))
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.answer(path, self.http.post(format!("{}/{path}", self.base)).json(body)).await
     }
 
@@ -68,9 +105,86 @@ impl Control {
         let text = answer.text().await?;
         let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
         if !status.is_success() {
-            let reason = value["error"].as_str().unwrap_or(&text).to_owned();
+            let reason = value.get("error").and_then(Value::as_str).unwrap_or(&text);
             bail!("the sandbox refuses `{path}`: {reason}");
         }
         Ok(value)
     }
 }
+
+/// A sandbox's tenant.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Its apps.
+    pub apps: Vec<App>,
+    /// Its people.
+    pub people: Vec<Person>,
+}
+
+/// An app in it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct App {
+    /// The client id.
+    pub app_id: AppId,
+    /// What it is for, if it is one of the sample apps.
+    pub role: Option<String>,
+}
+
+/// Somebody in it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Person {
+    /// Object id.
+    pub id: UserId,
+    /// UPN.
+    pub user_principal_name: String,
+    /// Display name.
+    pub display_name: String,
+}
+
+/// A conversation.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Chat {
+    /// Its messages, oldest first.
+    pub messages: Vec<Message>,
+}
+
+/// A message.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Message {
+    /// Who wrote it; nobody for the service's own.
+    pub from: Option<Author>,
+    /// As stored: HTML, or text.
+    pub content: String,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Author {
+    /// Object id.
+    pub id: UserId,
+}
+
+/// What really happened.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Ledger {
+    /// Each effect once, with how often.
+    pub effects: Vec<Effect>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Effect {
+    /// What.
+    pub effect: String,
+    /// How often.
+    pub times: u64,
+    /// To whom.
+    pub upn: Option<String>,
+}
+
+/// What a posted message counts as.
+pub const MESSAGE_POSTED: &str = "messagePosted";

@@ -73,11 +73,10 @@ impl Stage {
 
 /// Signs the twin in as a person would, except that the sandbox's own browser does the clicking.
 async fn sign_in_sam(config: &Config, control: &Control) -> anyhow::Result<()> {
-    let (addresses, mut shown) = tokio::sync::mpsc::unbounded_channel();
+    let (addresses, mut shown) = tokio::sync::mpsc::unbounded_channel::<String>();
     let clicking = async {
         while let Some(url) = shown.recv().await {
-            let body = serde_json::json!({"url": url, "as": config.twin.upn, "follow": true});
-            control.post("sign-in", &body).await?;
+            control.sign_in(&url, &config.twin.upn).await?;
         }
         anyhow::Ok(())
     };

@@ -59,7 +59,7 @@ pub(crate) fn log_to_stderr(usually: &str) {
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(crate::say::colours())
+        .with_ansi(say::colours())
         .try_init();
     // A second start in the same process (tests) keeps the first.
     let _ = started;

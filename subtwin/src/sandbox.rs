@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use serde_json::{Value, json};
-use subtwin_kernel::{AppId, Tool};
+use serde_json::json;
+use subtwin_kernel::{Tool, TwinId};
 use subtwin_sandbox::{Running, Settings};
 use url::Url;
 
@@ -85,26 +85,22 @@ pub(crate) async fn config_for(
     ca_file: &Path,
     state: State,
 ) -> anyhow::Result<Config> {
-    let tenant = control.get("tenant").await?;
+    let tenant = control.tenant().await?;
     let person = |upn: &str| {
-        let people = tenant["people"].as_array().into_iter().flatten();
-        let found = people.clone().find(|person| person["userPrincipalName"] == upn);
+        let found = tenant.people.iter().find(|person| person.user_principal_name == upn);
         found.with_context(|| format!("the sample company has no {upn}"))
     };
-    let app = |role: &str| -> anyhow::Result<AppId> {
-        let apps = tenant["apps"].as_array().into_iter().flatten();
-        let found = apps.clone().find(|app| app["role"] == role);
-        let id = found.and_then(|app| app["appId"].as_str());
-        Ok(id.with_context(|| format!("the sample company has no app `{role}`"))?.parse()?)
+    let app = |role: &str| {
+        let found = tenant.apps.iter().find(|app| app.role.as_deref() == Some(role));
+        found.map(|app| app.app_id).with_context(|| format!("the company has no app `{role}`"))
     };
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let twin = person(TWIN)?;
     let human = person(HUMAN)?;
     let address = Url::parse(&format!("https://localhost:{}", running.address.port()))?;
     Ok(Config {
-        tenant: text(&tenant["id"]).parse()?,
+        tenant: tenant.id,
         twin: Twin {
-            id: text(&twin["id"]).parse()?,
+            id: TwinId::new(twin.id.guid()),
             upn: TWIN.to_owned(),
             name: "Sam".to_owned(),
             chat_app: app("twinChat")?,
@@ -116,7 +112,7 @@ pub(crate) async fn config_for(
         people: People {
             helpdesk: vec![HELPDESK.to_owned()],
             helpdesk_group: None,
-            human: Human { name: text(&human["displayName"]), upn: HUMAN.to_owned() },
+            human: Human { name: human.display_name.clone(), upn: HUMAN.to_owned() },
         },
         tools: Tool::ALL.to_vec(),
         memory: Memory::default(),

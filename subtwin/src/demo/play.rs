@@ -10,6 +10,7 @@ use subtwin_record::audit::{Archive, Kept, Trust};
 
 use super::Stage;
 use super::stories::{Line, Story};
+use crate::control::MESSAGE_POSTED;
 use crate::{sandbox, say};
 
 /// Plays a story to its end.
@@ -35,8 +36,7 @@ pub(super) async fn play(stage: &Stage, story: &Story, json: bool) -> anyhow::Re
 /// Somebody writes, the twin answers.
 async fn exchange(stage: &Stage, teller: &Teller, line: &Line) -> anyhow::Result<()> {
     let before = twins_messages(stage, line.who).await?.len();
-    let said = json!({"as": line.who, "to": sandbox::TWIN, "text": line.says});
-    stage.control.post("say", &said).await?;
+    stage.control.say(line.who, sandbox::TWIN, line.says).await?;
     teller.said(line.who, line.says);
     let mut told = before;
     for _ in 0..TRIES {
@@ -61,26 +61,21 @@ async fn exchange(stage: &Stage, teller: &Teller, line: &Line) -> anyhow::Result
 
 /// What the twin has said to somebody, oldest first, as plain text.
 async fn twins_messages(stage: &Stage, person: &str) -> anyhow::Result<Vec<String>> {
-    let chats = stage.control.get(&format!("chats?as={person}")).await?;
-    let twin = stage.config.twin.id.to_string();
-    let chats = chats.as_array().context("chats are a list")?.iter();
-    let messages = chats.flat_map(|chat| chat["messages"].as_array().into_iter().flatten());
-    let own = messages.filter(|message| message["from"]["id"] == twin.as_str());
-    Ok(own.map(|message| readable(message["content"].as_str().unwrap_or_default())).collect())
+    let twin = stage.config.twin.id.as_user();
+    let chats = stage.control.chats(person).await?;
+    let messages = chats.iter().flat_map(|chat| &chat.messages);
+    let own = messages.filter(|message| message.from.as_ref().is_some_and(|by| by.id == twin));
+    Ok(own.map(|message| readable(&message.content)).collect())
 }
 
 /// Everything that happened to the directory is in the story, and as often as told.
 async fn effects(stage: &Stage, story: &Story) -> anyhow::Result<()> {
-    let ledger = stage.control.get("ledger").await?;
-    let happened: Vec<(String, String, u64)> = ledger["effects"]
-        .as_array()
-        .context("the ledger has effects")?
-        .iter()
-        .filter(|effect| effect["effect"] != "messagePosted")
-        .map(|effect| {
-            let text = |name: &str| effect[name].as_str().unwrap_or_default().to_owned();
-            (text("effect"), text("upn"), effect["times"].as_u64().unwrap_or_default())
-        })
+    let ledger = stage.control.ledger().await?;
+    let happened: Vec<(String, String, u64)> = ledger
+        .effects
+        .into_iter()
+        .filter(|effect| effect.effect != MESSAGE_POSTED)
+        .map(|effect| (effect.effect, effect.upn.unwrap_or_default(), effect.times))
         .collect();
     let told: Vec<(String, String, u64)> = story
         .effects
@@ -168,7 +163,9 @@ impl Teller {
     fn tell(&self, event: &Value, text: &str) {
         if self.json {
             let mut event = event.clone();
-            event["at"] = json!(SystemClock.now());
+            if let Value::Object(fields) = &mut event {
+                fields.insert("at".to_owned(), json!(SystemClock.now()));
+            }
             say::line(event);
         } else {
             say::line(text);

@@ -73,7 +73,7 @@ impl Entra {
                 headline: format!(
                     "Give {} {} {product} licence.",
                     named(&target),
-                    article(&product)
+                    article(product)
                 ),
                 target: target_line(&target),
                 object: Some(format!("{product} licence")),
@@ -267,7 +267,6 @@ fn article(product: &str) -> &'static str {
 }
 
 /// The services a person notices, which no other of their licences still gives.
-
 fn lost_services(held: &[LicenceState], sku: SkuId, skus: &[Sku]) -> Vec<String> {
     let given = |state: &LicenceState| -> Vec<&'static str> {
         let off = state.disabled_plans.as_deref().unwrap_or_default();
