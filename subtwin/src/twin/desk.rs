@@ -109,7 +109,11 @@ impl Desk {
                 Some(headline) if proposals.iter().any(changes_something) => {
                     self.say(heard, &replies::one_at_a_time(&headline)).await
                 }
-                Some(_) | None => self.propose(proposals.into()).await,
+                Some(_) => {
+                    self.propose(proposals.into()).await?;
+                    self.prompt_again(&heard.chat).await
+                }
+                None => self.propose(proposals.into()).await,
             },
             Ok(Understood::Say(words)) => self.say_beside(heard, &words).await,
             Ok(Understood::HandOver { words, context }) => {
@@ -195,7 +199,10 @@ impl Desk {
                 return self.say(&over.proposal.heard, &refused(&refusal)).await;
             }
         };
-        let confirmed = match assent.release(&fresh, unchanged.unwrap_or(false)) {
+        let Ok(unchanged) = unchanged else {
+            return self.give_up(assent.end(Declined::NoLongerPossible), row).await;
+        };
+        let confirmed = match assent.release(&fresh, unchanged) {
             Ok(confirmed) => confirmed,
             Err(over) => {
                 let why = over.why;
@@ -350,14 +357,23 @@ impl Desk {
         }
     }
 
-    /// Says something while a prompt may be open. The prompt is then shown again below it, so that
-    /// a yes can only mean what stands last.
+    /// Says something while a prompt may be open.
     async fn say_beside(&self, heard: &Heard, words: &Words) -> Result<(), ChannelError> {
         self.say(heard, words).await?;
-        let Some(Open { waiting, mut row, next }) = self.take_open(&heard.chat) else {
-            return Ok(());
+        self.prompt_again(&heard.chat).await
+    }
+
+    /// Shows an open prompt again below what was said since, so that a yes can only mean what
+    /// stands last.
+    async fn prompt_again(&self, chat: &ChatId) -> Result<(), ChannelError> {
+        let Some(Open { waiting, mut row, next }) = self.take_open(chat) else { return Ok(()) };
+        let posted = match self.channel.post(chat, &prompt(waiting.plan())).await {
+            Ok(posted) => posted,
+            Err(cause) => {
+                self.put_open(Open { waiting, row, next });
+                return Err(cause);
+            }
         };
-        let posted = self.channel.post(&heard.chat, &prompt(waiting.plan())).await?;
         row.prompt = Some(posted);
         self.save(&row).await;
         self.put_open(Open { waiting: waiting.shown_again(posted), row, next });
