@@ -148,6 +148,7 @@ async function conversation(page, origin) {
   await check("the first visit asks who one is, and keys alone answer", async () => {
     await page.locator("#who[open] #people button").first().waitFor();
     await shoot(page, "first-visit");
+    await readable(page);
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Enter");
     await page.locator("#whoami", { hasText: "Doug Hale" }).waitFor();
@@ -233,7 +234,7 @@ async function another(page) {
     await tabTo(page, "whoami", "Shift+Tab");
     await page.keyboard.press("Enter");
     await page.locator("#who[open]").waitFor();
-    await page.keyboard.type("sarah.lin");
+    await page.keyboard.type("sarah.lin@");
     await page.locator("#people li:only-child button", { hasText: "Sarah Lin" }).waitFor();
     await page.keyboard.press("Enter");
     await page.locator("#whoami", { hasText: "Sarah Lin" }).waitFor();
@@ -257,6 +258,7 @@ async function another(page) {
   });
   await check("Escape gives up an edit", async () => {
     await page.keyboard.press("ArrowUp");
+    assert(await page.locator("#typed").inputValue() === "Hello Sam", "nothing is being edited");
     await page.keyboard.press("Escape");
     assert(await page.locator("#typed").inputValue() === "", "the text is still there");
   });

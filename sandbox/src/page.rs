@@ -4,6 +4,8 @@
 //! token. Files are compiled in; no build step, no address outside this machine.
 
 mod about;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::sync::Arc;

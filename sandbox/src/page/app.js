@@ -19,13 +19,13 @@ const state = {
   since: Date.now(),
   /** What each card showed first, by id of its person or group. */
   cards: new Map(),
-  card: "",
+  card: undefined,
   entries: null,
   auditTimer: null,
 };
 
-const HELPDESK = ["Who is Sarah Lin?", "Give Sarah Lin an E3", "Give Sarah Lin a Microsoft 365 E3",
-  "Sign Sarah Lin out everywhere", "What can you do?"];
+const HELPDESK = ["Who is Sarah Lin?", "Give Sarah Lin an E3", "Add Alex Kim to Finance",
+  "What can you do?"];
 const ANYBODY = ["What can you do?", "Who is Doug Hale?", "Give me a Microsoft 365 E3"];
 const CHANGING = 60_000;
 
@@ -65,7 +65,8 @@ async function search(place, wanted, pick, hints) {
   if (mine !== asked) return;
   const fit = people.filter((person) => hints ? wanted || !person.twin : person.id !== state.me?.id);
   place.replaceChildren(...fit.map((person) =>
-    personRow(person, () => pick(person), hints && !wanted ? person.hint : null)));
+    personRow(hints ? { ...person, presence: null } : person, () => pick(person),
+      hints && !wanted ? person.hint : null)));
   if (wanted && !fit.length) place.append(element("li", { class: "empty" }, "Nobody here is called that."));
   if (more) place.append(element("li", { class: "empty" }, `and ${more} more: type more of the name`));
 }
@@ -133,7 +134,7 @@ function drawChats() {
     return { ...chat, key: chat.id, current, unread };
   });
   list($("chats"), rows, (row) => chatRow(row, () => attempt(() => openChat(row.id))));
-  $("no-chats").hidden = rows.length > 0;
+  $("no-chats").hidden = !state.me || rows.length > 0;
   const unread = rows.filter((row) => row.unread).length;
   document.title = `${unread ? `(${unread}) ` : ""}${$("company").textContent}: sandbox tenant`;
   const open = rows.find((row) => row.current);
@@ -437,6 +438,7 @@ async function start() {
   state.twin = people.find((person) => person.twin);
   const wanted = new URLSearchParams(location.search).get("as");
   const known = wanted && await ask("/page/person", { who: wanted }).catch(() => null);
+  drawCard(null);
   if (known) become(known);
   else choosePerson();
   listen();

@@ -4,7 +4,7 @@ import { element } from "/page/chat.js";
 
 const percent = { unit: "%", show: (value) => value / 10, read: (typed) => Math.round(typed * 10), none: 0 };
 const seconds = { unit: "s", show: (value) => value / 1000, read: (typed) => Math.round(typed * 1000), none: 0 };
-const count = { unit: "×", show: (value) => value, read: (typed) => Math.round(typed), none: 0 };
+const count = { unit: "times", show: (value) => value, read: (typed) => Math.round(typed), none: 0 };
 const delay = { ...seconds, none: null };
 const wait = { unit: "s", show: (value) => value, read: (typed) => String(typed), none: null };
 const refusal = { none: null, choices: [["", "No"], ["50076", "Needs a second factor"],

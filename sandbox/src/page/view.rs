@@ -196,6 +196,6 @@ pub(super) const TWIN: &str = "sam@contoso.com";
 const FIRST: &[(&str, &str)] = &[
     ("doug@contoso.com", "Runs the IT helpdesk, and may ask the twin for licences and groups."),
     ("sarah.lin@contoso.com", "The new hire. She has Teams, and waits for her E3."),
-    ("dana@contoso.com", "IT manager. The twin sends people to her for what it cannot do."),
+    ("dana@contoso.com", "The twin sends people to her for what it cannot do."),
     (TWIN, "The twin itself."),
 ];
