@@ -35,17 +35,16 @@ async function attempt(work) {
     $("trouble").textContent = "";
     await work();
   } catch (error) {
-    $("trouble").textContent = error instanceof TypeError
-      ? "The sandbox does not answer. Is it still running?" : error.message;
+    $("trouble").textContent = error.message;
   }
 }
 
-/** Keeping up with what changed: when it fails, the connection is gone, which the header says. */
+/** Keeping up with what changed. That the connection is gone, the header says already. */
 async function follow(work) {
   try {
     await work();
   } catch (error) {
-    if (error.status) $("trouble").textContent = error.message;
+    if (!error.gone) $("trouble").textContent = error.message;
   }
 }
 
@@ -390,12 +389,13 @@ async function again() {
   state.cards.clear();
   state.entries = null;
   $("trouble").textContent = "";
-  if (state.me) {
-    const { upn } = state.me;
-    state.me = await ask("/page/person", { who: upn });
-    await loadChats();
-    const there = state.chats.some((chat) => chat.id === state.chat);
-    if (!there && state.other) await openWith(state.other);
+  const anew = (person) => person && ask("/page/person", { who: person.upn });
+  state.twin = await anew(state.twin);
+  state.me = await anew(state.me);
+  await loadChats();
+  if (!state.chats.some((chat) => chat.id === state.chat)) {
+    const other = await anew(state.other);
+    if (other) await openWith(other);
   }
   await refresh(new Set(["everything"]));
 }

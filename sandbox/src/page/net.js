@@ -2,12 +2,22 @@
 
 export async function ask(path, query = {}) {
   const search = new URLSearchParams(query).toString();
-  return read(await fetch(search ? `${path}?${search}` : path));
+  return read(await reach(search ? `${path}?${search}` : path));
 }
 
 export async function tell(path, body, method = "POST") {
-  return read(await fetch(path, { method, headers: { "content-type": "application/json" },
+  return read(await reach(path, { method, headers: { "content-type": "application/json" },
     body: JSON.stringify(body) }));
+}
+
+async function reach(...request) {
+  try {
+    return await fetch(...request);
+  } catch (cause) {
+    const error = new Error("The sandbox does not answer. Is it still running?", { cause });
+    error.gone = true;
+    throw error;
+  }
 }
 
 async function read(answer) {
@@ -19,7 +29,5 @@ async function read(answer) {
     // Not JSON: the status says enough.
   }
   if (answer.ok) return said;
-  const error = new Error(said.error ?? `The sandbox answered ${answer.status}.`);
-  error.status = answer.status;
-  throw error;
+  throw new Error(said.error ?? `The sandbox answered ${answer.status}.`);
 }
