@@ -151,6 +151,7 @@ impl<'a> Tour<'a> {
             .env("EVIDENCE", self.place.join("demo/twin/evidence"))
             .env("DOCS", self.root.join("docs"))
             .env("NO_PROXY", "localhost,127.0.0.1")
+            .env("no_proxy", "localhost,127.0.0.1")
             .stdin(Stdio::null())
             .stdout(File::create(file("out"))?)
             .stderr(File::create(file("err"))?)
@@ -249,18 +250,15 @@ fn tables(root: &Path) -> anyhow::Result<()> {
     let calls = calls.filter_map(|line| line.split(" | ").next().map(|cell| format!("`{cell} |")));
     let faults = read("sandbox/src/faults.rs")?;
     let faults = faults.lines().filter_map(|line| line.trim().strip_prefix("pub(crate) "));
-    let faults = faults.filter_map(|line| line.split_once(": ")).map(|(name, _)| {
-        format!("| `{}` |", camel(name))
-    });
+    let faults = faults
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, _)| format!("| `{}` |", camel(name)));
     let scopes = read("subtwin/src/twin.rs")?;
     let scopes = scopes.split("fn scopes").nth(1).and_then(|rest| rest.split("scopes.iter").next());
     let scopes = scopes.context("subtwin/src/twin.rs names no scopes")?.split('"');
     let scopes = scopes.skip(1).step_by(2).map(|scope| format!("`{scope}`"));
-    let wanted: [(&str, Vec<String>); 3] = [
-        (developer, calls.collect()),
-        (developer, faults.collect()),
-        (admin, scopes.collect()),
-    ];
+    let wanted: [(&str, Vec<String>); 3] =
+        [(developer, calls.collect()), (developer, faults.collect()), (admin, scopes.collect())];
     for (page, wanted) in wanted {
         let text = read(page)?;
         ensure!(!wanted.is_empty(), "nothing was found that {page} must name");
@@ -309,7 +307,9 @@ mod tests {
     #[test]
     fn a_transcript_is_compared_without_what_differs_from_run_to_run() {
         assert_eq!(
-            plain("(plan ebd909fff4a9) R-000002-2U46IB, 2026-11-22T06:55:00.05Z Microsoft 365 E3\n"),
+            plain(
+                "(plan ebd909fff4a9) R-000002-2U46IB, 2026-11-22T06:55:00.05Z Microsoft 365 E3\n"
+            ),
             "(plan *) *, * Microsoft 365 E3\n"
         );
         assert_eq!(plain("937a0052-e8ce-4456-b767-89ece25633cd"), "*");
