@@ -80,7 +80,8 @@ impl<'a> Tour<'a> {
         BufReader::new(out).read_line(&mut line)?;
         let facts: serde_json::Value =
             serde_json::from_str(&line).context("the sandbox does not start")?;
-        let proxy = facts["proxy"].as_str().unwrap_or_default();
+        let proxy = facts.get("proxy").and_then(serde_json::Value::as_str);
+        let proxy = proxy.context("the sandbox does not say where it is")?;
         tour.address = proxy.trim_start_matches("http://").to_owned();
         Ok(tour)
     }
@@ -140,7 +141,7 @@ impl<'a> Tour<'a> {
     fn shell(&self, script: &str, name: &str) -> anyhow::Result<Ran> {
         let file = |kind: &str| self.place.join(format!("{name}.{kind}"));
         let setup = format!(
-            "trap 'kill $(jobs -p) 2>&-' EXIT\nPATH={}:$PATH\nset -eux -o pipefail\n",
+            "trap 'kill $(jobs -p) 2>&- || :' EXIT\nPATH={}:$PATH\nset -eux -o pipefail\n",
             self.bin.display()
         );
         fs::write(file("sh"), setup + script)?;
