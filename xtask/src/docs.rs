@@ -247,8 +247,8 @@ fn tables(root: &Path) -> anyhow::Result<()> {
     };
     let (developer, admin) = ("docs/developer/README.md", "docs/admin/README.md");
     let calls = read("sandbox/src/control.rs")?;
-    let calls = calls.lines().filter_map(|line| line.strip_prefix("//! | `"));
-    let calls = calls.filter_map(|line| line.split(" | ").next().map(|cell| format!("`{cell} |")));
+    let calls = calls.lines().filter_map(|line| line.strip_prefix("//! "));
+    let calls = calls.filter(|line| line.starts_with("| `")).map(str::to_owned);
     let faults = read("sandbox/src/faults.rs")?;
     let faults = faults.lines().filter_map(|line| line.trim().strip_prefix("pub(crate) "));
     let faults = faults
