@@ -4,6 +4,8 @@
 //! token. Files are compiled in; no build step, no address outside this machine.
 
 mod about;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::sync::Arc;
@@ -28,14 +30,21 @@ pub(crate) async fn answer(sandbox: &Arc<Sandbox>, request: &Request) -> Respons
             body: Body::Text("This page is for this machine's own browser.\n".to_owned()),
         };
     }
+    if matches!(request.method.as_str(), "GET" | "HEAD")
+        && let Some((_, kind, bytes)) = FILES.iter().find(|(path, ..)| *path == request.path)
+    {
+        return page(bytes, kind);
+    }
     let answered = match (request.method.as_str(), request.path.as_str()) {
-        ("GET" | "HEAD", "/") => return page(INDEX, "text/html; charset=utf-8"),
-        ("GET" | "HEAD", "/page/style.css") => return page(STYLE, "text/css; charset=utf-8"),
-        ("GET" | "HEAD", "/page/app.js") => return page(SCRIPT, "text/javascript; charset=utf-8"),
-        ("GET" | "HEAD", "/page/chat.js") => return page(CHAT, "text/javascript; charset=utf-8"),
-        ("GET" | "HEAD", "/page/icon.svg" | "/favicon.ico") => return page(ICON, "image/svg+xml"),
         ("GET", "/page/events") => return events(sandbox),
-        ("GET", "/page/people") => Ok(view::people(&sandbox.world())),
+        ("GET", "/page/people") => {
+            let find = option(request, "find").unwrap_or_default();
+            Ok(view::people(&sandbox.world(), &find))
+        }
+        ("GET", "/page/person") => {
+            let who = option(request, "who").unwrap_or_default();
+            view::somebody(&sandbox.world(), &who)
+        }
         ("GET", "/page/chats") => chats(sandbox, request),
         ("GET", "/page/messages") => messages(sandbox, request),
         ("GET", "/page/audit") => Ok(view::audit(&sandbox.world())),
@@ -46,9 +55,11 @@ pub(crate) async fn answer(sandbox: &Arc<Sandbox>, request: &Request) -> Respons
         _ => Err(Problem::new(404, "NotFound", "There is no such page here.")),
     };
     match answered {
-        Ok(value) => Response::json(200, value).with_header("cache-control", "no-store"),
+        Ok(value) => Response::json(200, value),
         Err(problem) => Response::json(problem.status, json!({"error": problem.message})),
     }
+    .with_header("cache-control", "no-store")
+    .with_header("x-content-type-options", "nosniff")
 }
 
 /// The page acts as anybody, so only pages of this very origin may ask: not another site (its
@@ -60,7 +71,12 @@ fn is_ours(request: &Request) -> bool {
     let same = request.header("origin").is_none_or(|origin| {
         origin.strip_prefix("http://").or(origin.strip_prefix("https://")) == Some(host)
     });
-    loopback && same
+    // A link to the page may stand anywhere; what the page asks for comes from the page alone.
+    let from_us = request.path == "/"
+        || request
+            .header("sec-fetch-site")
+            .is_none_or(|site| matches!(site, "same-origin" | "none"));
+    loopback && same && from_us
 }
 
 fn page(bytes: &'static [u8], kind: &'static str) -> Response {
@@ -186,8 +202,16 @@ fn person(request: &Request, name: &str) -> Result<Uuid, Problem> {
         .ok_or_else(|| Problem::new(400, "BadRequest", format!("`{name}` names nobody.")))
 }
 
-const INDEX: &[u8] = include_bytes!("page/index.html");
-const STYLE: &[u8] = include_bytes!("page/style.css");
-const SCRIPT: &[u8] = include_bytes!("page/app.js");
-const CHAT: &[u8] = include_bytes!("page/chat.js");
-const ICON: &[u8] = include_bytes!("page/icon.svg");
+/// Path, type, content.
+const FILES: [(&str, &str, &[u8]); 8] = [
+    ("/", "text/html; charset=utf-8", include_bytes!("page/index.html")),
+    ("/page/style.css", "text/css; charset=utf-8", include_bytes!("page/style.css")),
+    ("/page/app.js", SCRIPT, include_bytes!("page/app.js")),
+    ("/page/chat.js", SCRIPT, include_bytes!("page/chat.js")),
+    ("/page/faults.js", SCRIPT, include_bytes!("page/faults.js")),
+    ("/page/net.js", SCRIPT, include_bytes!("page/net.js")),
+    ("/page/icon.svg", ICON, include_bytes!("page/icon.svg")),
+    ("/favicon.ico", ICON, include_bytes!("page/icon.svg")),
+];
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const ICON: &str = "image/svg+xml";

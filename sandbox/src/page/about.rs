@@ -95,7 +95,7 @@ fn person_card(world: &World, user: &User) -> Value {
         "guest": user.guest,
         "blocked": !user.enabled,
         "synced": user.on_premises_synced,
-        "sessionsValidFrom": user.sessions_valid_from.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        "sessionsValidFrom": user.sessions_valid_from.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     })
 }
 

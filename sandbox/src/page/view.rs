@@ -5,70 +5,89 @@ use uuid::Uuid;
 
 use super::about;
 use crate::graph::Problem;
-use crate::tenant::{Actor, Chat, Entry, Message, Sender, User};
+use crate::tenant::{Actor, Chat, ChatKind, Entry, Message, Sender, User};
 use crate::world::World;
 
-/// Everybody, with the twin and those who make good starting points first.
-pub(super) fn people(world: &World) -> Value {
-    let tenant = &world.tenant;
-    let mut people: Vec<&User> = tenant.people.iter().take(MOST_PEOPLE).collect();
-    people.sort_by_key(|user| {
-        let first = FIRST.iter().position(|(upn, _)| *upn == user.upn).unwrap_or(FIRST.len());
-        (first, user.display_name.to_lowercase())
-    });
-    let people: Vec<Value> = people
-        .into_iter()
-        .map(|user| {
-            let hint = FIRST.iter().find(|(upn, _)| *upn == user.upn).map(|(_, hint)| *hint);
-            json!({
-                "id": user.id,
-                "name": user.display_name,
-                "upn": user.upn,
-                "department": user.department,
-                "title": user.job_title,
-                "guest": user.guest,
-                "blocked": !user.enabled,
-                "twin": user.upn == TWIN,
-                "hint": hint,
-            })
-        })
+/// Who matches what was typed into a search box, good starting points first; without a search,
+/// only those. Never more than [`MOST_PEOPLE`], however big the company is.
+pub(super) fn people(world: &World, find: &str) -> Value {
+    let wanted = find.trim().to_lowercase();
+    let rank = |user: &User| FIRST.iter().position(|(upn, _)| *upn == user.upn);
+    let fits = |user: &User| {
+        let department = user.department.as_deref().unwrap_or_default();
+        [&user.display_name, &user.upn, department]
+            .iter()
+            .any(|text| text.to_lowercase().contains(&wanted))
+    };
+    let mut people: Vec<&User> = world
+        .tenant
+        .people
+        .iter()
+        .filter(|user| if wanted.is_empty() { rank(user).is_some() } else { fits(user) })
         .collect();
-    json!({"company": tenant.name, "people": people})
+    people.sort_by_key(|user| {
+        (rank(user).unwrap_or(FIRST.len()), user.display_name.to_lowercase(), user.id)
+    });
+    let more = people.len().saturating_sub(MOST_PEOPLE);
+    let people: Vec<Value> = people.iter().take(MOST_PEOPLE).map(|it| person(world, it)).collect();
+    json!({"company": world.tenant.name, "people": people, "more": more})
+}
+
+/// One person, by id or UPN.
+pub(super) fn somebody(world: &World, key: &str) -> Result<Value, Problem> {
+    world
+        .tenant
+        .people
+        .find(key)
+        .map(|user| person(world, user))
+        .ok_or_else(|| Problem::new(404, "NotFound", "There is nobody with this id or address."))
+}
+
+fn person(world: &World, user: &User) -> Value {
+    let hint = FIRST.iter().find(|(upn, _)| *upn == user.upn).map(|(_, hint)| *hint);
+    json!({
+        "id": user.id,
+        "name": user.display_name,
+        "upn": user.upn,
+        "department": user.department,
+        "title": user.job_title,
+        "twin": user.upn == TWIN,
+        "presence": world.tenant.chats.presences.of(user.id, world.now()).availability,
+        "hint": hint,
+    })
 }
 
 /// The chats somebody is in, the liveliest first.
 pub(super) fn chats(world: &World, me: Uuid) -> Value {
-    let mut chats: Vec<&Chat> = world
-        .tenant
-        .chats
-        .by_id
-        .values()
-        .filter(|chat| chat.members.iter().any(|member| member.user == me))
-        .collect();
-    chats.sort_by_key(|chat| std::cmp::Reverse(last(chat).map(|message| message.id)));
-    let chats: Vec<Value> = chats
-        .into_iter()
-        .map(|chat| {
-            let others: Vec<&str> = chat
-                .members
-                .iter()
-                .filter(|member| member.user != me)
-                .map(|member| member.display_name.as_str())
-                .collect();
-            let with = chat.members.iter().find(|member| member.user != me);
-            json!({
-                "id": chat.id,
-                "title": chat.topic.clone().unwrap_or_else(|| others.join(", ")),
-                "with": with.map(|member| member.user),
-                "last": last(chat).map(|message| json!({
-                    "id": message.id.to_string(),
-                    "text": about::plain(&message.content),
-                    "mine": is_by(message, me),
-                })),
-            })
-        })
-        .collect();
+    let mut chats: Vec<&Chat> = world.tenant.chats.of(me).collect();
+    chats.sort_by_key(|chat| std::cmp::Reverse(chat.active()));
+    let chats: Vec<Value> =
+        chats.into_iter().take(MOST_CHATS).map(|chat| chat_row(world, chat, me)).collect();
     json!({"chats": chats})
+}
+
+fn chat_row(world: &World, chat: &Chat, me: Uuid) -> Value {
+    let others: Vec<&str> = chat
+        .members
+        .iter()
+        .filter(|member| member.user != me)
+        .map(|member| member.display_name.as_str())
+        .collect();
+    let other = (chat.kind == ChatKind::OneOnOne)
+        .then(|| chat.members.iter().find(|member| member.user != me))
+        .flatten()
+        .and_then(|member| world.tenant.people.get(member.user));
+    json!({
+        "id": chat.id,
+        "title": chat.topic.clone().unwrap_or_else(|| others.join(", ")),
+        "with": other.map(|user| person(world, user)),
+        "members": chat.members.len(),
+        "last": last(chat).map(|message| json!({
+            "id": message.id.to_string(),
+            "text": about::plain(&message.content).chars().take(PREVIEW).collect::<String>(),
+            "mine": is_by(message, me),
+        })),
+    })
 }
 
 /// One conversation, and whoever is spoken about in it.
@@ -111,6 +130,7 @@ pub(super) fn messages(world: &World, me: Uuid, chat: &str) -> Result<Value, Pro
 pub(super) fn audit(world: &World) -> Value {
     let now = world.now();
     let all = &world.tenant.audit.entries;
+    let seen = all.iter().filter(|entry| entry.visible <= now).count();
     let coming: Vec<i64> = all
         .iter()
         .rev()
@@ -126,7 +146,7 @@ pub(super) fn audit(world: &World) -> Value {
         .take(MOST_ENTRIES)
         .map(|entry| audit_entry(world, entry))
         .collect();
-    json!({"entries": entries, "coming": coming.len(), "nextInMs": coming.iter().min()})
+    json!({"entries": entries, "seen": seen, "coming": coming.len(), "nextInMs": coming.iter().min()})
 }
 
 fn audit_entry(world: &World, entry: &Entry) -> Value {
@@ -148,7 +168,7 @@ fn audit_entry(world: &World, entry: &Entry) -> Value {
         .collect();
     json!({
         "id": entry.id,
-        "at": entry.at.strftime("%H:%M:%S").to_string(),
+        "at": entry.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         "activity": entry.activity,
         "actor": actor,
         "twin": twin,
@@ -164,15 +184,18 @@ fn is_by(message: &Message, person: Uuid) -> bool {
     matches!(&message.sender, Sender::User { id, .. } if *id == person)
 }
 
-const MOST_PEOPLE: usize = 1000;
+const MOST_PEOPLE: usize = 20;
+const MOST_CHATS: usize = 50;
+/// Characters of the newest message in the list of chats.
+const PREVIEW: usize = 120;
 const MOST_MESSAGES: usize = 200;
 const MOST_ENTRIES: usize = 60;
 pub(super) const TWIN: &str = "sam@contoso.com";
 
 /// Good people to be, and why.
 const FIRST: &[(&str, &str)] = &[
-    ("doug@contoso.com", "runs the IT helpdesk: may ask the twin for licences and groups"),
-    ("sarah.lin@contoso.com", "the new hire: has Teams, and waits for her E3"),
-    ("dana@contoso.com", "IT manager: takes over what the twin cannot do"),
-    (TWIN, "the twin itself"),
+    ("doug@contoso.com", "Runs the IT helpdesk, and may ask the twin for licences and groups."),
+    ("sarah.lin@contoso.com", "The new hire. She has Teams, and waits for her E3."),
+    ("dana@contoso.com", "The twin sends people to her for what it cannot do."),
+    (TWIN, "The twin itself."),
 ];

@@ -74,9 +74,11 @@ pub(super) fn people(world: &World, choice: &Choice<'_>) -> String {
                             span.face aria-hidden="true" { (initials(user)) }
                             span {
                                 strong { (user.display_name) }
-                                small { (user.upn) }
-                                @if let Some(department) = &user.department {
-                                    small { (department) }
+                                small {
+                                    (user.upn)
+                                    @if let Some(department) = &user.department {
+                                        " · " (department)
+                                    }
                                 }
                                 @if !user.enabled { small { "Account disabled" } }
                             }
@@ -215,6 +217,7 @@ fn initials(user: &User) -> String {
     user.display_name
         .split_whitespace()
         .filter_map(|word| word.chars().next())
+        .take_while(|letter| *letter != '(')
         .filter(|letter| letter.is_alphanumeric())
         .take(2)
         .collect()
@@ -243,12 +246,12 @@ fn frame(title: &str, content: &Markup) -> String {
 const LISTED: usize = 8;
 
 const STYLE: &str = "
-:root { --ink: #1b1b1f; --soft: #5c5f66; --page: #eef0f4; --card: #fff; --line: #d5d8de;
+:root { --ink: #1b1b1f; --soft: #5c5f66; --page: #eef0f4; --card: #fff; --line: #d5d8de; --edge: #868a93;
   --accent: #0f5ec7; --on-accent: #fff; --wrong: #b3261e; }
 @media (prefers-color-scheme: dark) { :root { --ink: #ececf1; --soft: #a3a6ae; --page: #17181b;
-  --card: #222428; --line: #3a3d44; --accent: #6ea8fe; --on-accent: #10203a; --wrong: #ff8a80; } }
+  --card: #222428; --line: #3a3d44; --edge: #7d818a; --accent: #6ea8fe; --on-accent: #10203a; --wrong: #ff8a80; } }
 * { box-sizing: border-box }
-body { margin: 0; min-height: 100vh; display: grid; place-content: center; gap: 1rem;
+body { margin: 0; padding: 1.5rem 0; min-height: 100vh; display: grid; place-content: center; gap: 1rem;
   background: var(--page); color: var(--ink); font: 1rem/1.45 system-ui, sans-serif }
 main { width: min(27rem, 94vw); padding: 2rem; background: var(--card); border-radius: 12px;
   border: 1px solid var(--line) }
@@ -257,9 +260,11 @@ p { margin: .25rem 0 1rem }
 footer, small { color: var(--soft); font-size: .85rem }
 footer { text-align: center }
 small { display: block }
+strong, small { unicode-bidi: isolate }
+::placeholder { color: var(--soft); opacity: 1 }
 form { display: flex; flex-wrap: wrap; gap: .5rem; margin: 0 }
 input:not([type=checkbox]) { flex: 1; min-width: 0; padding: .6rem .75rem; font: inherit;
-  color: inherit; background: transparent; border: 1px solid var(--line); border-radius: 8px }
+  color: inherit; background: transparent; border: 1px solid var(--edge); border-radius: 8px }
 button { padding: .6rem 1.2rem; font: inherit; font-weight: 600; border: 0; border-radius: 8px;
   background: var(--accent); color: var(--on-accent); cursor: pointer }
 button.quiet { background: transparent; color: var(--ink); border: 1px solid var(--line) }
