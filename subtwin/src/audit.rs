@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use serde_json::json;
@@ -23,25 +24,24 @@ pub fn command(audit: &cli::Audit) -> anyhow::Result<()> {
             verify(place, key.as_deref(), since.as_deref())
         }
         AuditCommand::Proof { place, receipt } => {
-            say::line(open(place)?.proof(&receipt.parse()?)?.trim_end());
+            say::line(open(&place.dir)?.proof(&receipt.parse()?)?.trim_end());
             Ok(())
         }
-        AuditCommand::Export(place) => {
+        AuditCommand::Export { dir } => {
             let out = io::stdout().lock();
             let mut out = io::BufWriter::new(out);
-            open(place)?.export(&mut out)?;
+            open(dir)?.export(&mut out)?;
             Ok(out.flush()?)
         }
     }
 }
 
-fn open(place: &AuditPlace) -> anyhow::Result<Archive> {
-    Archive::open(&place.dir)
-        .with_context(|| format!("there is no evidence in `{}`", place.dir.display()))
+fn open(dir: &Path) -> anyhow::Result<Archive> {
+    Archive::open(dir).with_context(|| format!("there is no evidence in `{}`", dir.display()))
 }
 
 fn list(place: &AuditPlace) -> anyhow::Result<()> {
-    open(place)?.each(|shown| {
+    open(&place.dir)?.each(|shown| {
         if place.json {
             say::line(as_json(&shown));
         } else {
@@ -61,7 +61,7 @@ fn show(place: &AuditPlace, what: &str) -> anyhow::Result<()> {
     let sought: Sought = what.parse().with_context(|| {
         format!("`{what}` is neither a receipt (R-000123-K7QF2M) nor a request's id")
     })?;
-    let found = open(place)?.show(&sought)?;
+    let found = open(&place.dir)?.show(&sought)?;
     if found.is_empty() {
         bail!("there is nothing on record about `{what}`");
     }
@@ -76,18 +76,14 @@ fn show(place: &AuditPlace, what: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn verify(
-    place: &AuditPlace,
-    key: Option<&str>,
-    since: Option<&std::path::Path>,
-) -> anyhow::Result<()> {
+fn verify(place: &AuditPlace, key: Option<&str>, since: Option<&Path>) -> anyhow::Result<()> {
     let older = since
         .map(|file| {
             fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))
         })
         .transpose()?;
     let trust = Trust { vkey: key, older_checkpoint: older.as_deref() };
-    let report = open(place)?.verify(&trust)?;
+    let report = open(&place.dir)?.verify(&trust)?;
     if place.json {
         say::line(json!({
             "holds": report.holds(),

@@ -153,7 +153,11 @@ pub enum AuditCommand {
         receipt: String,
     },
     /// Every record as one JSON line.
-    Export(AuditPlace),
+    Export {
+        /// The evidence directory, or a copy of it.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
 }
 
 /// Where the evidence is, and how to print it.

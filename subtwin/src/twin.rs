@@ -199,6 +199,7 @@ impl Twin {
         let desk = Arc::new(Desk {
             channel: Arc::clone(&voice) as _,
             understanding: understanding(config, &entra),
+            directory: Arc::new(entra.clone()),
             planner: Arc::new(entra.clone()),
             cards: Arc::new(entra.clone()),
             hands: Arc::new(entra),
@@ -359,9 +360,14 @@ fn issuer_keys(cloud: &Cloud) -> anyhow::Result<OpenIdKeys> {
 }
 
 async fn sweep(desk: Arc<Desk>, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(Duration::from_secs(5));
-    while stop.run_until_cancelled(tick.tick()).await.is_some() {
-        desk.sweep().await;
+    let mut often = tokio::time::interval(Duration::from_secs(5));
+    let mut seldom = tokio::time::interval(Duration::from_secs(6 * 3600));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = often.tick() => desk.sweep().await,
+            _ = seldom.tick() => desk.forget().await,
+        }
     }
 }
 

@@ -319,6 +319,8 @@ impl Subscriber {
             let id = body.get("id").and_then(Value::as_str).filter(|id| is_id(id));
             let id = id.ok_or(SubscriptionError::Answer("id"))?.to_owned();
             let kept = Kept { id, client_state, made_for: self.made_for() };
+            // Before anybody is told that we listen: the first notification may come at once.
+            self.expect(Some(&kept));
             let text = Secret::new(json!(kept).to_string());
             self.memory.put(SUBSCRIPTION, &text).await.map_err(SubscriptionError::Memory)?;
             self.board.note(|status| status.made += 1);

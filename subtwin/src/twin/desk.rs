@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::SignedDuration;
 use subtwin_act::Hands;
 use subtwin_confirm::{
     Assent, Confirmed, Declined, Ignored, Over, Planner, Refusal, Verdict, Waiting, prompt,
@@ -16,7 +17,7 @@ use subtwin_primitives::{Asked, Decline, Declined as OnRecord, Requester};
 use subtwin_record::{Facts, Log};
 use subtwin_store::{RequestRow, Stage, Store};
 use subtwin_teams::Presence;
-use subtwin_understand::{Proposal, Understanding, Understood};
+use subtwin_understand::{Directory, Proposal, Understanding, Understood};
 use tokio::time::sleep;
 
 use super::cards::Cards;
@@ -28,6 +29,7 @@ use super::watch::{Followed, Watch};
 pub(crate) struct Desk {
     pub(super) channel: Arc<dyn Channel>,
     pub(super) understanding: Understanding,
+    pub(super) directory: Arc<dyn Directory>,
     pub(super) planner: Arc<dyn Planner>,
     pub(super) cards: Arc<dyn Cards>,
     pub(super) hands: Arc<dyn Hands>,
@@ -184,9 +186,10 @@ impl Desk {
     /// After a yes that counts: look again, then act, record, reply.
     async fn released(&self, assent: Assent, row: RequestRow) -> Result<(), ChannelError> {
         let proposal = assent.proposal().clone();
-        let (unchanged, fresh) = tokio::join!(
+        let (unchanged, fresh, requester) = tokio::join!(
             self.channel.is_unchanged(&row.chat, assent.prompt()),
             self.planner.plan(&proposal.action, row.requester),
+            self.directory.person(row.requester),
         );
         let fresh = match fresh {
             Ok(fresh) => fresh,
@@ -215,13 +218,19 @@ impl Desk {
                 return Ok(());
             }
         };
-        self.act(confirmed, row).await
+        let upn = requester.ok().flatten().map(|person| person.upn);
+        self.act(confirmed, upn.as_deref(), row).await
     }
 
-    async fn act(&self, confirmed: Confirmed, mut row: RequestRow) -> Result<(), ChannelError> {
+    async fn act(
+        &self,
+        confirmed: Confirmed,
+        requester_upn: Option<&str>,
+        mut row: RequestRow,
+    ) -> Result<(), ChannelError> {
         let headline = confirmed.plan().summary.headline.clone();
         let action = confirmed.plan().action.clone();
-        let facts = Facts { twin: &self.twin, requester_upn: None };
+        let facts = Facts { twin: &self.twin, requester_upn };
         let opened = match self.log.open_intent(confirmed, facts).await {
             Ok(opened) => opened,
             Err(cause) => {
@@ -308,6 +317,17 @@ impl Desk {
         };
         if let Err(cause) = told {
             tracing::error!(%cause, "the human contact could not be told");
+        }
+    }
+
+    /// Forgets what is only kept to go on after a restart. Called every few hours.
+    pub(super) async fn forget(&self) {
+        let now = self.clock.now();
+        let before = now.saturating_sub(KEPT).unwrap_or(now);
+        let messages = self.store.forget_messages_before(before).await;
+        let requests = self.store.forget_requests_before(before).await;
+        if let Err(cause) = messages.and(requests) {
+            tracing::warn!(%cause, "old state could not be forgotten");
         }
     }
 
@@ -446,5 +466,7 @@ fn changes_something(proposal: &Proposal) -> bool {
     proposal.action.tool().effect() == Effect::Write
 }
 
+/// How long handled messages and settled requests are kept. The evidence is another thing.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Work that takes longer than this is announced.
 const A_MOMENT: Duration = Duration::from_millis(700);
