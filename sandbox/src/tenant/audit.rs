@@ -221,8 +221,7 @@ impl World {
             Actor::User { id, .. } => self.tenant.people.get(*id).map(|user| user.upn.clone()),
             Actor::App { .. } => None,
         };
-        let delay =
-            self.faults.audit_delay_ms.map_or(self.tenant.audit.delay, Duration::from_millis);
+        let visible = self.visible_at();
         let audit = &mut self.tenant.audit;
         // Real pairs are about a millisecond apart, and no two entries share a tick.
         let at = audit.entries.last().map_or(now, |last| {
@@ -233,7 +232,7 @@ impl World {
         let entry = Entry {
             id: format!("Directory_{correlation}_{shard}_{}", FIRST_NUMBER + audit.written),
             at,
-            visible: now.saturating_add(delay).unwrap_or(Timestamp::MAX),
+            visible,
             correlation,
             activity,
             category,
