@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::members::{bound, join, settle};
+use super::members::{bound, join, refill, settle};
 use super::{addressed, writes};
 use crate::graph::objects::{Object, Sight, reference};
 use crate::graph::odata::Query;
@@ -116,11 +116,10 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> 
         membership_rule: rule,
     };
     world.tenant.groups.add(group);
-    events::group_created(world, &Trace::of(call), id);
+    let trace = Trace::of(call);
+    events::group_created(world, &trace, id);
     world.tenant.ledger.count(Effect::GroupCreated { group: id });
-    if world.tenant.groups.get(id).is_some_and(Group::dynamic) {
-        world.tenant.follow_rule(id);
-    }
+    refill(world, id, &trace);
     world.emit(Event::Directory { id });
     let query = Query::default();
     let shown = Object::find(&world.tenant, id)
@@ -169,10 +168,7 @@ pub(super) fn patch(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     let trace = Trace::of(call);
     events::group_updated(world, &trace, id, &edits);
     world.tenant.ledger.count(Effect::GroupUpdated { group: id });
-    let (joined, left) = world.tenant.follow_rule(id);
-    for user in joined.into_iter().chain(left) {
-        settle(world, user, &trace);
-    }
+    refill(world, id, &trace);
     world.emit(Event::Directory { id });
     Ok(Answer::no_content())
 }

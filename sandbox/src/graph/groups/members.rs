@@ -174,15 +174,32 @@ pub(super) fn already(property: &str) -> Problem {
 /// After a user's profile or memberships have changed: dynamic groups and group licences follow.
 pub(in crate::graph) fn settle(world: &mut World, user: Uuid, trace: &Trace) {
     for Moved { group, joined } in world.tenant.follow_rules(user) {
-        world.tenant.ledger.count(if joined {
-            Effect::MemberAdded { group, user }
-        } else {
-            Effect::MemberRemoved { group, user }
-        });
-        events::rule_followed(world, trace, (group, user), joined);
-        world.emit(Event::Directory { id: group });
+        moved(world, trace, (group, user), joined);
     }
     follow_groups(world, trace, user);
+}
+
+/// Fills a dynamic group from its rule.
+pub(super) fn refill(world: &mut World, group: Uuid, trace: &Trace) {
+    let (joined, left) = world.tenant.follow_rule(group);
+    for user in joined {
+        moved(world, trace, (group, user), true);
+        follow_groups(world, trace, user);
+    }
+    for user in left {
+        moved(world, trace, (group, user), false);
+        follow_groups(world, trace, user);
+    }
+}
+
+fn moved(world: &mut World, trace: &Trace, (group, user): (Uuid, Uuid), joined: bool) {
+    world.tenant.ledger.count(if joined {
+        Effect::MemberAdded { group, user }
+    } else {
+        Effect::MemberRemoved { group, user }
+    });
+    events::rule_followed(world, trace, (group, user), joined);
+    world.emit(Event::Directory { id: group });
 }
 
 /// References in one request at most (Graph, "Add members").
