@@ -497,6 +497,12 @@ fn a_dynamic_group_is_filled_when_made_and_when_its_rule_changes() {
         204
     );
     assert_eq!(members(&bench, "Crew"), 1);
+    let (group, sarah) = (bench.group("Crew"), bench.id("sarah.lin"));
+    assert_eq!(bench.ledger(&Effect::MemberAdded { group, user: sarah }), 1);
+    assert_eq!(bench.ledger(&Effect::GroupUpdated { group }), 1);
+    let count = |activity: &str| bench.audited().iter().filter(|it| **it == activity).count();
+    assert_eq!(count("Add member to group"), legal + 1);
+    assert_eq!(count("Remove member from group"), legal);
 }
 
 #[test]
