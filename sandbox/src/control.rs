@@ -39,7 +39,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::faults::Faults;
 use crate::graph::Problem;
-use crate::tenant::{ConsentPolicy, KeyCredential, User};
+use crate::tenant::{ConsentPolicy, Effect, KeyCredential, User};
 use crate::token::Refusal;
 use crate::wire::{Request, Response, field};
 use crate::world::{Event, Sandbox, World};
@@ -137,6 +137,7 @@ async fn route(sandbox: &Arc<Sandbox>, request: &Request) -> Result<Value, No> {
             let id = person(&world, text(&body, "user")?)?.id;
             let now = world.now();
             change_user(&mut world, id, |user| user.sessions_valid_from = now);
+            world.tenant.ledger.count(Effect::SessionsRevoked { user: id });
             Ok(json!({"user": id, "sessionsValidFrom": now}))
         }
         ("POST", ["users", user]) => {

@@ -49,8 +49,6 @@ pub(crate) struct Caller {
     pub(crate) user: Option<Uuid>,
     /// Delegated scopes (`scp`) or application roles (`roles`).
     pub(crate) permissions: BTreeSet<String>,
-    /// `uti`.
-    pub(crate) token_id: String,
     /// When the token was issued: sessions revoked later challenge CAE-capable clients.
     pub(crate) issued: Timestamp,
     pub(crate) expires: Timestamp,

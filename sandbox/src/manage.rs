@@ -27,7 +27,7 @@ pub(crate) fn answer(sandbox: &Arc<Sandbox>, request: &Request) -> Response {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
-    match bearer.map(|token| token::caller(sandbox, token, AUDIENCE)) {
+    match bearer.map(|token| token::caller(sandbox, token, token::MANAGE)) {
         Some(Ok(caller)) => serve(&mut sandbox.world(), &caller, request),
         Some(Err(_)) | None => Response::json(
             401,
@@ -344,7 +344,6 @@ fn millis(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
-const AUDIENCE: &str = "https://manage.office.com";
 const DIRECTORY: &str = "Audit.AzureActiveDirectory";
 const CONTENT_TYPES: &[&str] =
     &[DIRECTORY, "Audit.Exchange", "Audit.SharePoint", "Audit.General", "DLP.All"];

@@ -48,7 +48,10 @@ pub async fn start(mut settings: Settings) -> Result<Running, StartError> {
     let address = listener.local_addr().map_err(failed("listen"))?;
     settings.listen = address;
 
-    let tenant = Tenant::sample(settings.seed, settings.users);
+    // A large company takes seconds.
+    let (seed, users) = (settings.seed, settings.users);
+    let tenant = tokio::task::spawn_blocking(move || Tenant::sample(seed, users)).await;
+    let tenant = tenant.map_err(io::Error::other).map_err(failed("make its company"))?;
     let (sandbox, changes) = Sandbox::new(settings, tenant);
     // Needed by the first sign-in only, and slow: made while the rest starts.
     sandbox.tasks.spawn_blocking({

@@ -24,7 +24,7 @@ pub(crate) use chats::{
 pub(crate) use company::{
     SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, SAMPLE_PASSWORD, TWIN_ADMIN_APP, TWIN_CHAT_APP,
 };
-pub(crate) use groups::{BadRule, Group, Groups, Moved, Rule};
+pub(crate) use groups::{Group, Groups, Moved, Rule};
 pub(crate) use ledger::{Effect, Ledger};
 pub(crate) use licences::{AssignedLicence, Sku, Skus, Unlicensed, Wanted};
 pub(crate) use people::{Extra, People, User};

@@ -38,7 +38,6 @@ pub(crate) struct World {
     pub(crate) sessions: Sessions,
     dice: SmallRng,
     token_lifetime: Duration,
-    audit_delay: Duration,
     /// How far the sandbox's clock is moved from the machine's.
     pub(crate) clock_offset: SignedDuration,
     events: broadcast::Sender<Event>,
@@ -88,7 +87,6 @@ impl Sandbox {
             sessions: Sessions::default(),
             dice: SmallRng::seed_from_u64(settings.seed ^ 0x0005_7711_7E57),
             token_lifetime: settings.token_lifetime,
-            audit_delay: settings.audit_delay,
             clock_offset: SignedDuration::ZERO,
             events: events.clone(),
             outbox,
@@ -136,7 +134,8 @@ impl World {
 
     /// When an audit entry or a sign-in written now becomes visible.
     pub(crate) fn visible_at(&self) -> Timestamp {
-        let delay = self.faults.audit_delay_ms.map_or(self.audit_delay, Duration::from_millis);
+        let set = self.tenant.audit.delay;
+        let delay = self.faults.audit_delay_ms.map_or(set, Duration::from_millis);
         let delay = SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX);
         self.now().saturating_add(delay).unwrap_or(Timestamp::MAX)
     }

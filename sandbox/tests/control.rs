@@ -93,3 +93,11 @@ async fn nonsense_is_answered_in_words() {
     let url = format!("http://{}/sandbox/say", cloud.address());
     assert_eq!(cloud.send(cloud.direct().post(url).body("{")).await.status, 400);
 }
+
+#[tokio::test]
+async fn sessions_ended_from_outside_are_on_the_ledger() {
+    let cloud = Cloud::start().await;
+    let answer = cloud.control(Method::POST, "revoke", json!({"user": "sarah.lin"})).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(get(&cloud, "ledger").await["totals"], json!({"sessionsRevoked": 1}));
+}

@@ -190,3 +190,15 @@ async fn a_malformed_batch_is_refused_as_a_whole() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_count_is_a_number_in_plain_text() {
+    let cloud = Cloud::start().await;
+    let token = cloud.password(CLI, "doug@contoso.com", "User.Read.All").await;
+    let url = format!("{GRAPH}/v1.0/users/$count");
+    let request = cloud.request(Method::GET, &url).bearer_auth(token.text_of("access_token"));
+    let answer = cloud.send(request.header("ConsistencyLevel", "eventual")).await;
+    assert_eq!((answer.status, answer.text.as_str()), (200, "80"), "{answer:?}");
+    let types: Vec<_> = answer.headers.get_all("content-type").iter().collect();
+    assert_eq!(types, ["text/plain"]);
+}

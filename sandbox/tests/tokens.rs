@@ -260,6 +260,9 @@ async fn an_app_signs_in_with_its_secret() {
 }
 
 /// Every refusal of the token endpoint that a request alone can cause.
+/// A form, and the number, `error` and `suberror` it is refused with.
+type Case<'a> = (Vec<(&'a str, &'a str)>, u64, &'a str, Option<&'a str>);
+
 #[tokio::test]
 async fn every_refusal_has_its_number_and_shape() {
     let cloud = Cloud::start().await;
@@ -289,7 +292,7 @@ async fn every_refusal_has_its_number_and_shape() {
     };
     let good = password(CLI, DOUG, "User.Read");
     let nobody = "00000000-0000-0000-0000-00000000abcd";
-    let cases: Vec<(Vec<(&str, &str)>, u64, &str, Option<&str>)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (vec![("client_id", CLI)], 900_144, "invalid_request", None),
         (vec![("grant_type", "password")], 900_144, "invalid_request", None),
         (with(good.clone(), "grant_type", "magic"), 70003, "unsupported_grant_type", None),

@@ -176,7 +176,6 @@ mod tests {
             principal: Uuid::nil(),
             user,
             permissions: BTreeSet::new(),
-            token_id: String::new(),
             issued: Timestamp::UNIX_EPOCH,
             expires: Timestamp::UNIX_EPOCH,
             cae: false,

@@ -32,7 +32,6 @@ impl Desk {
             principal: Uuid::nil(),
             user: None,
             permissions: permissions.iter().map(|one| (*one).to_owned()).collect(),
-            token_id: "uti".to_owned(),
             issued: Timestamp::UNIX_EPOCH,
             expires: Timestamp::MAX,
             cae: false,

@@ -283,6 +283,8 @@ fn respond(answer: Answer, request: &Request, ids: (Uuid, Option<Uuid>)) -> Resp
         Some(Value::String(bytes)) if typed => {
             Body::Bytes(STANDARD.decode(bytes).unwrap_or_default().into())
         }
+        // `/$count`.
+        Some(Value::Number(count)) if typed => Body::Text(count.to_string()),
         Some(value) => {
             let kind = if answer.status < 400 {
                 headers.push(("OData-Version".to_owned(), "4.0".to_owned()));

@@ -141,16 +141,21 @@ fn assign_to_group(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     }
     let members = world.tenant.groups.get(id).map(|group| group.members.clone());
     for member in members.into_iter().flatten() {
-        let before = world.tenant.people.get(member).map(|user| user.licences.clone());
-        let now = world.now();
-        let moved = world.tenant.recompute_group_licences(member, now);
-        inherited(world, &trace, member, &before.unwrap_or_default(), moved);
+        follow_groups(world, &trace, member);
     }
     world.emit(Event::Directory { id });
     let name = world.tenant.groups.get(id).map(|group| group.display_name.clone());
     let listing = Listing { context: "groups", ..SKUS };
     let body = json!({"id": id, "displayName": name});
     Ok(Answer { status: 202, headers: Vec::new(), body: Some(listing.wrapped(call, body)) })
+}
+
+/// Lets group licensing look at one user again.
+pub(super) fn follow_groups(world: &mut World, trace: &Trace, user: Uuid) {
+    let now = world.now();
+    let before = world.tenant.people.get(user).map(|user| user.licences.clone());
+    let moved = world.tenant.recompute_group_licences(user, now);
+    inherited(world, trace, user, &before.unwrap_or_default(), moved);
 }
 
 /// Counts and writes down what group licensing changed for one member, if anything.
@@ -170,7 +175,7 @@ fn inherited(
     for sku in went {
         world.tenant.ledger.count(Effect::LicenceRemoved { user, sku });
     }
-    events::license_inherited(world, trace.correlation(), user, before);
+    events::license_inherited(world, trace, user, before);
     world.emit(Event::Directory { id: user });
 }
 
@@ -348,23 +353,6 @@ fn assigned(user: &User) -> Vec<(Uuid, Vec<Uuid>)> {
         }
     }
     products
-}
-
-/// `licenseAssignmentStates` of a user: one per assignment.
-pub(crate) fn license_assignment_states(user: &User) -> Value {
-    user.licences
-        .iter()
-        .map(|held| {
-            json!({
-                "skuId": held.sku,
-                "disabledPlans": held.disabled_plans,
-                "assignedByGroup": held.by_group,
-                "state": held.state,
-                "error": held.error,
-                "lastUpdatedDateTime": seconds(held.updated),
-            })
-        })
-        .collect()
 }
 
 /// `assignedPlans` of a user, each plan once.

@@ -7,10 +7,9 @@ mod sight;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::Problem;
 use super::odata::{Expand, Operand, Query, Row};
-use super::{Call, Problem};
-use crate::tenant::{Group, ModifiedProperty, Role, Target, TargetKind, Tenant, User};
-use crate::world::World;
+use crate::tenant::{Group, Role, Tenant, User};
 pub(super) use properties::{DIRECTORY, GROUP, ROLE, USER, USER_BASIC, initial_domain};
 pub(super) use sight::{Sight, Users};
 
@@ -210,16 +209,6 @@ impl<'a> Object<'a> {
             _ => Vec::new(),
         }
     }
-
-    /// As in the audit log.
-    pub(super) fn target(&self, properties: Vec<ModifiedProperty>) -> Target {
-        let (kind, display_name, upn) = match self.kind {
-            Kind::User(user) => (TargetKind::User, &*user.display_name, Some(user.upn.clone())),
-            Kind::Group(group) => (TargetKind::Group, &*group.display_name, None),
-            Kind::Role(role) => (TargetKind::Role, role.display_name, None),
-        };
-        Target { kind, id: self.id(), display_name: Some(display_name.to_owned()), upn, properties }
-    }
 }
 
 /// Reads the object id out of a reference such as
@@ -239,34 +228,6 @@ pub(super) fn reference<'a>(tenant: &'a Tenant, address: &str) -> Result<Object<
         Err(_) => tenant.people.find(key).map(|user| Object::user(tenant, user)),
     };
     found.ok_or_else(|| Problem::not_found(key))
-}
-
-/// Writes one entry to the audit log.
-pub(super) fn record(
-    world: &mut World,
-    call: &Call,
-    correlation: Uuid,
-    (activity, category, operation): (&'static str, &'static str, &'static str),
-    targets: Vec<Target>,
-) {
-    let agent = call.header("User-Agent").map(str::to_owned);
-    world.audit(&call.caller, correlation, activity, category, operation, targets, agent);
-}
-
-/// A changed attribute in the audit log's first dialect: JSON arrays inside strings.
-pub(super) fn changed(name: &'static str, old: &Value, new: &Value) -> ModifiedProperty {
-    let array = |value: &Value| match value {
-        Value::Null => "[]".to_owned(),
-        Value::Array(_) => value.to_string(),
-        value => format!("[{value}]"),
-    };
-    ModifiedProperty { name, old: Some(array(old)), new: Some(array(new)) }
-}
-
-/// A link or a remark in the audit log's second dialect: a quoted scalar inside a string.
-pub(super) fn quoted(name: &'static str, old: Option<&str>, new: Option<&str>) -> ModifiedProperty {
-    let quote = |text: &str| Value::from(text).to_string();
-    ModifiedProperty { name, old: old.map(quote), new: new.map(quote) }
 }
 
 /// How many related objects `$expand` returns at most (Graph, "query parameters").

@@ -110,7 +110,6 @@ impl Bench {
                 principal: Uuid::from_u128(7),
                 user,
                 permissions,
-                token_id: "uti".to_owned(),
                 issued: Timestamp::UNIX_EPOCH,
                 expires: Timestamp::MAX,
                 cae: false,

@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::hook::{Hook, eventually};
-use crate::client;
 use crate::graph::chats::fixture::{self, ALL, DOUG, Fixture, SAM, SARAH, call};
 use crate::graph::{dispatch, subscriptions};
 use crate::tenant::{Counts, TWIN_CHAT_APP};
+use crate::wire::{Request, Service};
 use crate::world::Sandbox;
+use crate::{client, control};
 
 /// A twin that listens: its sandbox, its endpoint, its chat with Doug, its subscription.
 struct Twin {
@@ -51,6 +52,20 @@ impl Twin {
         let call = call(sandbox, Some(SAM), &ALL, "POST", "/subscriptions", body);
         let made = subscriptions::create(sandbox, call).await.unwrap().body.unwrap();
         made["id"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// Does something to the subscription over the control endpoint: the status.
+    async fn happens(&self, action: &str) -> u16 {
+        let request = Request {
+            service: Service::Local,
+            method: "POST".to_owned(),
+            path: format!("/sandbox/subscriptions/{}/{action}", self.subscription),
+            query: None,
+            headers: hyper::HeaderMap::new(),
+            body: bytes::Bytes::new(),
+            origin: "http://localhost".to_owned(),
+        };
+        control::answer(&self.sandbox, &request).await.status
     }
 
     fn say(&self, words: &str) -> u64 {
@@ -333,6 +348,20 @@ async fn delivery_pauses_when_the_token_lapses_and_resumes_when_it_is_renewed() 
 }
 
 #[tokio::test]
+async fn an_authorisation_withdrawn_from_outside_pauses_delivery_until_it_is_renewed() {
+    let twin = Twin::new(json!({})).await;
+    assert_eq!(twin.happens("vanish").await, 404);
+    assert_eq!(twin.happens("lapse").await, 200);
+    eventually("it was asked to reauthorise", || !twin.hook.items("/life").is_empty()).await;
+    twin.say("are you there?");
+    eventually("it is due", || twin.counts().due == 1).await;
+    assert!(twin.heard().is_empty());
+    twin.reauthorize();
+    twin.settled(1).await;
+    assert_eq!(twin.heard().len(), 1);
+}
+
+#[tokio::test]
 async fn reauthorisation_is_asked_for_before_the_token_lapses_and_again_every_15_minutes() {
     let twin = Twin::new(json!({})).await;
     twin.advance(SignedDuration::from_mins(49));
@@ -353,7 +382,8 @@ async fn a_removed_subscription_says_so_and_falls_silent() {
     let twin = Twin::new(json!({})).await;
     twin.say("one");
     twin.settled(1).await;
-    assert!(twin.sandbox.world().tenant.chats.subscriptions.cancel(twin.subscription));
+    assert_eq!(twin.happens("remove").await, 200);
+    assert_eq!(twin.happens("remove").await, 404, "it is gone");
     eventually("told", || !twin.hook.items("/life").is_empty()).await;
     assert_eq!(twin.hook.items("/life")[0]["lifecycleEvent"], "subscriptionRemoved");
     twin.say("two");

@@ -221,8 +221,7 @@ impl World {
             Actor::User { id, .. } => self.tenant.people.get(*id).map(|user| user.upn.clone()),
             Actor::App { .. } => None,
         };
-        let delay =
-            self.faults.audit_delay_ms.map_or(self.tenant.audit.delay, Duration::from_millis);
+        let visible = self.visible_at();
         let audit = &mut self.tenant.audit;
         // Real pairs are about a millisecond apart, and no two entries share a tick.
         let at = audit.entries.last().map_or(now, |last| {
@@ -233,7 +232,7 @@ impl World {
         let entry = Entry {
             id: format!("Directory_{correlation}_{shard}_{}", FIRST_NUMBER + audit.written),
             at,
-            visible: now.saturating_add(delay).unwrap_or(Timestamp::MAX),
+            visible,
             correlation,
             activity,
             category,
@@ -244,7 +243,8 @@ impl World {
             user_agent,
         };
         if audit.entries.len() >= KEPT {
-            audit.entries.remove(0);
+            // Many at once: each time moves the rest.
+            audit.entries.drain(..KEPT / 10);
         }
         audit.entries.push(entry);
         self.emit(Event::Audit);
@@ -262,6 +262,7 @@ impl World {
             // under it belongs to an earlier one.
             let entries = self.tenant.audit.entries.iter().rev();
             let repeated = entries
+                .take(COMPARED)
                 .take_while(|entry| entry.correlation == call.logged)
                 .any(|entry| entry.activity == activity && entry.targets == targets);
             if !repeated {
@@ -285,6 +286,8 @@ impl World {
 const PAIR: SignedDuration = SignedDuration::from_nanos(998_800);
 /// The log's resolution.
 const TICK: SignedDuration = SignedDuration::from_nanos(100);
-/// Entries kept; a real tenant keeps thirty days.
+/// Entries of one call that a new one is compared with: a rule may move thousands of people.
+const COMPARED: usize = 200;
+/// Entries kept at most; a real tenant keeps thirty days.
 const KEPT: usize = 50_000;
 const FIRST_NUMBER: u64 = 73_478_000;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{AssignedLicence, Tenant, User};
-pub(crate) use rule::{BadRule, Rule};
+pub(crate) use rule::Rule;
 
 /// A group object.
 #[derive(Clone, Debug)]

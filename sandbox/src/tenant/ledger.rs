@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Tenant;
@@ -12,7 +12,13 @@ pub(crate) enum Effect {
     LicenceRemoved { user: Uuid, sku: Uuid },
     MemberAdded { group: Uuid, user: Uuid },
     MemberRemoved { group: Uuid, user: Uuid },
+    OwnerAdded { group: Uuid, user: Uuid },
+    OwnerRemoved { group: Uuid, user: Uuid },
+    GroupCreated { group: Uuid },
+    GroupUpdated { group: Uuid },
+    GroupDeleted { group: Uuid },
     SessionsRevoked { user: Uuid },
+    UserCreated { user: Uuid },
     UserUpdated { user: Uuid },
     UserDeleted { user: Uuid },
     MessagePosted { chat: String, user: Uuid },
@@ -56,7 +62,13 @@ impl Effect {
             Self::LicenceRemoved { .. } => "licenceRemoved",
             Self::MemberAdded { .. } => "memberAdded",
             Self::MemberRemoved { .. } => "memberRemoved",
+            Self::OwnerAdded { .. } => "ownerAdded",
+            Self::OwnerRemoved { .. } => "ownerRemoved",
+            Self::GroupCreated { .. } => "groupCreated",
+            Self::GroupUpdated { .. } => "groupUpdated",
+            Self::GroupDeleted { .. } => "groupDeleted",
             Self::SessionsRevoked { .. } => "sessionsRevoked",
+            Self::UserCreated { .. } => "userCreated",
             Self::UserUpdated { .. } => "userUpdated",
             Self::UserDeleted { .. } => "userDeleted",
             Self::MessagePosted { .. } => "messagePosted",
@@ -64,30 +76,44 @@ impl Effect {
     }
 
     fn json(&self, tenant: &Tenant, times: u64) -> Value {
-        let upn = |user: &Uuid| tenant.people.get(*user).map(|user| user.upn.clone());
-        let with_user = |user: &Uuid| json!({"effect": self.name(), "times": times, "user": user, "upn": upn(user)});
-        let (mut value, name, id, label) = match self {
+        let mut fields = Map::new();
+        let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+        put("effect", json!(self.name()));
+        put("times", json!(times));
+        let (user, group, sku, chat) = match self {
             Self::LicenceAssigned { user, sku } | Self::LicenceRemoved { user, sku } => {
-                let part = tenant.skus.get(*sku).map(|sku| sku.part_number.clone());
-                (with_user(user), "sku", sku.to_string(), ("skuPartNumber", part))
+                (Some(user), None, Some(sku), None)
             }
-            Self::MemberAdded { group, user } | Self::MemberRemoved { group, user } => {
-                let name = tenant.groups.get(*group).map(|group| group.display_name.clone());
-                (with_user(user), "group", group.to_string(), ("groupName", name))
-            }
-            Self::MessagePosted { chat, user } => {
-                let topic = tenant.chats.by_id.get(chat).and_then(|chat| chat.topic.clone());
-                (with_user(user), "chat", chat.clone(), ("topic", topic))
-            }
+            Self::MemberAdded { group, user }
+            | Self::MemberRemoved { group, user }
+            | Self::OwnerAdded { group, user }
+            | Self::OwnerRemoved { group, user } => (Some(user), Some(group), None, None),
+            Self::GroupCreated { group }
+            | Self::GroupUpdated { group }
+            | Self::GroupDeleted { group } => (None, Some(group), None, None),
+            Self::MessagePosted { chat, user } => (Some(user), None, None, Some(chat)),
             Self::SessionsRevoked { user }
+            | Self::UserCreated { user }
             | Self::UserUpdated { user }
-            | Self::UserDeleted { user } => return with_user(user),
+            | Self::UserDeleted { user } => (Some(user), None, None, None),
         };
-        if let Value::Object(fields) = &mut value {
-            fields.insert(name.to_owned(), json!(id));
-            fields.insert(label.0.to_owned(), json!(label.1));
+        if let Some(user) = user {
+            put("user", json!(user));
+            put("upn", json!(tenant.people.get(*user).map(|user| &user.upn)));
         }
-        value
+        if let Some(group) = group {
+            put("group", json!(group));
+            put("groupName", json!(tenant.groups.get(*group).map(|group| &group.display_name)));
+        }
+        if let Some(sku) = sku {
+            put("sku", json!(sku));
+            put("skuPartNumber", json!(tenant.skus.get(*sku).map(|sku| &sku.part_number)));
+        }
+        if let Some(chat) = chat {
+            put("chat", json!(chat));
+            put("topic", json!(tenant.chats.by_id.get(chat).and_then(|chat| chat.topic.as_ref())));
+        }
+        Value::Object(fields)
     }
 }
 

@@ -54,6 +54,7 @@ pub(crate) struct Extra {
 
 impl User {
     /// Whether this SKU is held, directly or through a group, and its services work.
+    #[cfg(test)]
     pub(crate) fn holds(&self, sku: Uuid) -> bool {
         self.licences.iter().any(|licence| licence.sku == sku && licence.state == "Active")
     }

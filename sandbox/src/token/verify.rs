@@ -134,7 +134,6 @@ fn genuine(keys: &Keys, bearer: &str) -> Result<Verified, Problem> {
             principal: Uuid::nil(),
             user: if by_user { id("oid") } else { None },
             permissions,
-            token_id: text("uti").to_owned(),
             issued,
             expires,
             cae: field(&jws.claims, "xms_cc").is_array(),

@@ -156,7 +156,6 @@ pub(crate) fn call(
         principal: Uuid::from_u128(0xA99),
         user,
         permissions: permissions.iter().map(|&permission| permission.to_owned()).collect(),
-        token_id: String::new(),
         issued: now,
         expires: now + SignedDuration::from_mins(65),
         cae: false,

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::members::{bound, join, settle};
+use super::members::{bound, join, refill, settle};
 use super::{addressed, writes};
-use crate::graph::objects::{Object, Sight, changed, record, reference};
+use crate::graph::objects::{Object, Sight, reference};
 use crate::graph::odata::Query;
 use crate::graph::users::{synced, undeclared, with_context};
 use crate::graph::{Answer, Call, Problem};
-use crate::tenant::{Group, ModifiedProperty, Rule};
+use crate::tenant::audit::events::{self, Edit, Trace};
+use crate::tenant::{Effect, Group, Rule};
 use crate::world::{Event, World};
 
 const PERMISSIONS: &[&str] = &["Group.ReadWrite.All", "Directory.ReadWrite.All"];
@@ -115,11 +116,10 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> 
         membership_rule: rule,
     };
     world.tenant.groups.add(group);
-    let correlation = world.guid();
-    note(world, call, correlation, id, "Add group", Vec::new());
-    if world.tenant.groups.get(id).is_some_and(Group::dynamic) {
-        world.tenant.follow_rule(id);
-    }
+    let trace = Trace::of(call);
+    events::group_created(world, &trace, id);
+    world.tenant.ledger.count(Effect::GroupCreated { group: id });
+    refill(world, id, &trace);
     world.emit(Event::Directory { id });
     let query = Query::default();
     let shown = Object::find(&world.tenant, id)
@@ -150,9 +150,9 @@ pub(super) fn patch(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     }
     let id = group.id;
     let mut next = group.clone();
-    let mut properties = Vec::new();
+    let mut edits = Vec::new();
     for name in names {
-        properties.extend(apply(&mut next, name, body)?);
+        edits.push(apply(&mut next, name, body)?);
     }
     if let Some(joining) = joining {
         join(world, call, &joining)?;
@@ -165,31 +165,29 @@ pub(super) fn patch(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     if let Some(group) = world.tenant.groups.get_mut(id) {
         *group = next;
     }
-    let correlation = world.guid();
-    note(world, call, correlation, id, "Update group", properties);
-    let (joined, left) = world.tenant.follow_rule(id);
-    for user in joined.into_iter().chain(left) {
-        settle(world, user, correlation);
-    }
+    let trace = Trace::of(call);
+    events::group_updated(world, &trace, id, &edits);
+    world.tenant.ledger.count(Effect::GroupUpdated { group: id });
+    refill(world, id, &trace);
     world.emit(Event::Directory { id });
     Ok(Answer::no_content())
 }
 
 /// Changes one property of a group. Returns what the audit log says about it.
-fn apply(
+fn apply<'a>(
     group: &mut Group,
-    name: &str,
+    name: &'a str,
     body: &serde_json::Map<String, Value>,
-) -> Result<Option<ModifiedProperty>, Problem> {
+) -> Result<Edit<'a>, Problem> {
     let value = body.get(name).unwrap_or(&Value::Null);
     match name {
         "displayName" => {
             let old = std::mem::replace(&mut group.display_name, need(body, name, 256)?);
-            Ok(Some(changed("DisplayName", &json!(old), value)))
+            Ok((name, json!(old), value.clone()))
         }
         "description" => {
             let old = std::mem::replace(&mut group.description, text(body, name, 1024)?);
-            Ok(Some(changed("Description", &json!(old), value)))
+            Ok((name, json!(old), value.clone()))
         }
         "visibility" if group.unified => {
             let next = need(body, name, 32)?;
@@ -197,13 +195,13 @@ fn apply(
                 return Err(invalid(name));
             }
             let old = group.visibility.replace(next);
-            Ok(Some(changed("Visibility", &json!(old), value)))
+            Ok((name, json!(old), value.clone()))
         }
         "membershipRule" if group.dynamic() => {
             let rule = need(body, name, 3072)?;
             judge(&rule)?;
             let old = group.membership_rule.replace(rule);
-            Ok(Some(changed("MembershipRule", &json!(old), value)))
+            Ok((name, json!(old), value.clone()))
         }
         "mailNickname"
         | "groupTypes"
@@ -236,35 +234,18 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Result<Answer, Problem> 
     }
     let id = group.id;
     let members: Vec<Uuid> = group.members.iter().copied().collect();
-    let correlation = world.guid();
-    note(world, call, correlation, id, "Delete group", Vec::new());
+    let trace = Trace::of(call);
+    events::group_deleted(world, &trace, id);
+    world.tenant.ledger.count(Effect::GroupDeleted { group: id });
     world.tenant.groups.remove(id);
     for parent in world.tenant.groups.iter_mut() {
         parent.member_groups.remove(&id);
     }
     for user in members {
-        settle(world, user, correlation);
+        settle(world, user, &trace);
     }
     world.emit(Event::Directory { id });
     Ok(Answer::no_content())
-}
-
-fn note(
-    world: &mut World,
-    call: &Call,
-    correlation: Uuid,
-    group: Uuid,
-    activity: &'static str,
-    properties: Vec<ModifiedProperty>,
-) {
-    let operation = match activity {
-        "Add group" => "Add",
-        "Delete group" => "Delete",
-        _ => "Update",
-    };
-    let target = Object::find(&world.tenant, group).map(|it| it.target(properties));
-    let targets = target.into_iter().collect();
-    record(world, call, correlation, (activity, "GroupManagement", operation), targets);
 }
 
 /// The user behind a reference.

@@ -1,16 +1,15 @@
 //! Who is in a group, and what follows from it.
 
-use std::collections::BTreeSet;
-
-use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{addressed, writes};
-use crate::graph::objects::{Kind, Object, quoted, record, reference};
+use crate::graph::licences::follow_groups;
+use crate::graph::objects::{Kind, reference};
 use crate::graph::users::{delete_user, synced};
-use crate::graph::{Answer, Call, Caller, Problem};
-use crate::tenant::{Effect, Group, ModifiedProperty, Target};
+use crate::graph::{Answer, Call, Problem};
+use crate::tenant::audit::events::{self, Trace};
+use crate::tenant::{Effect, Group, Moved};
 use crate::world::{Event, World};
 
 /// Permissions to change members.
@@ -76,6 +75,7 @@ pub(super) fn join(world: &mut World, call: &Call, addresses: &[&str]) -> Result
         }
         joining.push(member);
     }
+    let trace = Trace::of(call);
     for member in joining {
         let user = world.tenant.people.get(member).is_some();
         if let Some(group) = world.tenant.groups.get_mut(id) {
@@ -85,14 +85,11 @@ pub(super) fn join(world: &mut World, call: &Call, addresses: &[&str]) -> Result
                 group.member_groups.insert(member)
             };
         }
-        let correlation = world.guid();
-        let activity = ("Add member to group", "GroupManagement", "Assign");
-        let targets = link(world, id, member, Link::Made);
-        record(world, call, correlation, activity, targets);
+        events::member_added(world, &trace, id, member);
         world.emit(Event::Directory { id });
         if user {
             world.tenant.ledger.count(Effect::MemberAdded { group: id, user: member });
-            settle(world, member, correlation);
+            settle(world, member, &trace);
         }
     }
     Ok(())
@@ -123,10 +120,8 @@ fn leave(world: &mut World, call: &Call, member: &str) -> Result<Answer, Problem
     let leaving = Uuid::try_parse(member).ok().filter(present);
     let leaving = leaving.ok_or_else(|| Problem::not_found(member))?;
     let user = group.members.contains(&leaving);
-    let correlation = world.guid();
-    let activity = ("Remove member from group", "GroupManagement", "Unassign");
-    let targets = link(world, id, leaving, Link::Cut);
-    record(world, call, correlation, activity, targets);
+    let trace = Trace::of(call);
+    events::member_removed(world, &trace, id, leaving);
     if let Some(group) = world.tenant.groups.get_mut(id) {
         group.members.remove(&leaving);
         group.member_groups.remove(&leaving);
@@ -134,7 +129,7 @@ fn leave(world: &mut World, call: &Call, member: &str) -> Result<Answer, Problem
     world.emit(Event::Directory { id });
     if user {
         world.tenant.ledger.count(Effect::MemberRemoved { group: id, user: leaving });
-        settle(world, leaving, correlation);
+        settle(world, leaving, &trace);
     }
     Ok(Answer::no_content())
 }
@@ -176,88 +171,35 @@ pub(super) fn already(property: &str) -> Problem {
     ))
 }
 
-/// Whether a membership came or went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Link {
-    Made,
-    Cut,
-}
-
-/// The two targets of a membership's audit entry.
-pub(super) fn link(world: &World, group: Uuid, member: Uuid, link: Link) -> Vec<Target> {
-    let tenant = &world.tenant;
-    let name = tenant.groups.get(group).map(|group| group.display_name.as_str());
-    let id = group.to_string();
-    let property = |property: &'static str, value: Option<&str>| -> ModifiedProperty {
-        match link {
-            Link::Made => quoted(property, None, value),
-            Link::Cut => quoted(property, value, None),
-        }
-    };
-    let properties = vec![
-        property("Group.ObjectID", Some(&id)),
-        property("Group.DisplayName", name),
-        property("Group.WellKnownObjectName", None),
-    ];
-    let member = Object::find(tenant, member).map(|it| it.target(properties));
-    let group = Object::find(tenant, group).map(|it| it.target(Vec::new()));
-    member.into_iter().chain(group).collect()
-}
-
 /// After a user's profile or memberships have changed: dynamic groups and group licences follow.
-pub(in crate::graph) fn settle(world: &mut World, user: Uuid, correlation: Uuid) {
-    for moved in world.tenant.follow_rules(user) {
-        let (effect, activity, link_kind) = if moved.joined {
-            let effect = Effect::MemberAdded { group: moved.group, user };
-            (effect, ("Add member to group", "GroupManagement", "Assign"), Link::Made)
-        } else {
-            let effect = Effect::MemberRemoved { group: moved.group, user };
-            (effect, ("Remove member from group", "GroupManagement", "Unassign"), Link::Cut)
-        };
-        world.tenant.ledger.count(effect);
-        let targets = link(world, moved.group, user, link_kind);
-        // That these two services sign for it is from memory.
-        by_service(world, "Microsoft Approval Management", correlation, activity, targets);
-        world.emit(Event::Directory { id: moved.group });
+pub(in crate::graph) fn settle(world: &mut World, user: Uuid, trace: &Trace) {
+    for Moved { group, joined } in world.tenant.follow_rules(user) {
+        moved(world, trace, (group, user), joined);
     }
-    let now = world.now();
-    let (came, went) = world.tenant.recompute_group_licences(user, now);
-    let changes = came.iter().map(|sku| Effect::LicenceAssigned { user, sku: *sku });
-    let changes: BTreeSet<Effect> =
-        changes.chain(went.iter().map(|sku| Effect::LicenceRemoved { user, sku: *sku })).collect();
-    if changes.is_empty() {
-        return;
-    }
-    for effect in changes {
-        world.tenant.ledger.count(effect);
-    }
-    let activity = ("Change user license", "UserManagement", "Update");
-    let target = Object::find(&world.tenant, user).map(|it| it.target(Vec::new()));
-    let targets = target.into_iter().collect();
-    by_service(world, "Microsoft Azure AD Group-Based Licensing", correlation, activity, targets);
-    world.emit(Event::Directory { id: user });
+    follow_groups(world, trace, user);
 }
 
-/// Writes an entry for what the directory did by itself.
-fn by_service(
-    world: &mut World,
-    name: &str,
-    correlation: Uuid,
-    (activity, category, operation): (&'static str, &'static str, &'static str),
-    targets: Vec<Target>,
-) {
-    let service = Caller {
-        app_id: Uuid::nil(),
-        app_name: name.to_owned(),
-        principal: Uuid::nil(),
-        user: None,
-        permissions: BTreeSet::new(),
-        token_id: String::new(),
-        issued: Timestamp::UNIX_EPOCH,
-        expires: Timestamp::MAX,
-        cae: false,
-    };
-    world.audit(&service, correlation, activity, category, operation, targets, None);
+/// Fills a dynamic group from its rule.
+pub(super) fn refill(world: &mut World, group: Uuid, trace: &Trace) {
+    let (joined, left) = world.tenant.follow_rule(group);
+    for user in joined {
+        moved(world, trace, (group, user), true);
+        follow_groups(world, trace, user);
+    }
+    for user in left {
+        moved(world, trace, (group, user), false);
+        follow_groups(world, trace, user);
+    }
+}
+
+fn moved(world: &mut World, trace: &Trace, (group, user): (Uuid, Uuid), joined: bool) {
+    world.tenant.ledger.count(if joined {
+        Effect::MemberAdded { group, user }
+    } else {
+        Effect::MemberRemoved { group, user }
+    });
+    events::rule_followed(world, trace, (group, user), joined);
+    world.emit(Event::Directory { id: group });
 }
 
 /// References in one request at most (Graph, "Add members").

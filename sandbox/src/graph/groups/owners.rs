@@ -3,12 +3,13 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::members::{Link, already, link, referenced};
+use super::members::{already, referenced};
 use super::{addressed, writes};
-use crate::graph::objects::{record, reference};
+use crate::graph::objects::reference;
 use crate::graph::users::synced;
 use crate::graph::{Answer, Call, Problem};
-use crate::tenant::Group;
+use crate::tenant::audit::events::{self, Trace};
+use crate::tenant::{Effect, Group};
 use crate::world::{Event, World};
 
 /// `POST /groups/{id}/owners/$ref`.
@@ -29,7 +30,9 @@ pub(super) fn add(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     if let Some(group) = world.tenant.groups.get_mut(id) {
         group.owners.insert(owner);
     }
-    note(world, call, id, owner, Link::Made);
+    events::owner_added(world, &Trace::of(call), id, owner);
+    world.tenant.ledger.count(Effect::OwnerAdded { group: id, user: owner });
+    world.emit(Event::Directory { id });
     Ok(Answer::no_content())
 }
 
@@ -56,7 +59,9 @@ fn remove(world: &mut World, call: &Call, owner: &str) -> Result<Answer, Problem
     if let Some(group) = world.tenant.groups.get_mut(id) {
         group.owners.remove(&leaving);
     }
-    note(world, call, id, leaving, Link::Cut);
+    events::owner_removed(world, &Trace::of(call), id, leaving);
+    world.tenant.ledger.count(Effect::OwnerRemoved { group: id, user: leaving });
+    world.emit(Event::Directory { id });
     Ok(Answer::no_content())
 }
 
@@ -68,15 +73,4 @@ fn writable<'a>(world: &'a World, call: &Call) -> Result<&'a Group, Problem> {
         return Err(synced());
     }
     Ok(group)
-}
-
-fn note(world: &mut World, call: &Call, group: Uuid, owner: Uuid, kind: Link) {
-    let correlation = world.guid();
-    let activity = match kind {
-        Link::Made => ("Add owner to group", "GroupManagement", "Assign"),
-        Link::Cut => ("Remove owner from group", "GroupManagement", "Unassign"),
-    };
-    let targets = link(world, group, owner, kind);
-    record(world, call, correlation, activity, targets);
-    world.emit(Event::Directory { id: group });
 }

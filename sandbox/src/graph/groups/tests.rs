@@ -366,7 +366,7 @@ fn members_of_a_licensed_group_inherit_and_lose_its_licence() {
     assert_eq!(inherited().map(|it| (it.sku, it.state)), Some((F3, "Active")));
     assert_eq!(seats(), before + 1);
     assert_eq!(bench.ledger(&Effect::LicenceAssigned { user, sku: F3 }), 1);
-    assert_eq!(bench.audited(), ["Add member to group", "Change user license"]);
+    assert_eq!(bench.audited(), ["Add member to group", "Change user license", "Update user"]);
     assert_eq!(remove(&bench, "sam", "Licence Microsoft 365 F3", "doug"), Ok(204));
     assert!(inherited().is_none());
     assert_eq!(seats(), before);
@@ -421,6 +421,8 @@ fn an_owner_comes_and_goes_but_never_the_last() {
     assert!(post("sam", GROUP).refused().2.ends_with("modified properties: 'owners'."));
     assert_eq!(delete(grace).status(), 204);
     assert_eq!(bench.audited(), ["Add owner to group", "Remove owner from group"]);
+    assert_eq!(bench.ledger(&Effect::OwnerAdded { group, user: jon }), 1);
+    assert_eq!(bench.ledger(&Effect::OwnerRemoved { group, user: grace }), 1);
     let path = format!("groups/{group}/owners/$ref?@id={}", object(jon));
     assert!(bench.by("sam", GROUP, "DELETE", &path).refused().2.contains("at least one owner"));
 }
@@ -448,6 +450,7 @@ fn a_group_is_made_by_anybody_with_the_scope_who_then_owns_it() {
     assert_eq!(Vec::from_iter(owners), [bench.id("doug")]);
     assert_eq!(add(&bench, "doug", "Crew", "sarah.lin"), Ok(204));
     assert_eq!(bench.audited(), ["Add group", "Add member to group"]);
+    assert_eq!(bench.ledger(&Effect::GroupCreated { group: id }), 1);
     assert_eq!(bench.by("doug", READ, "POST", "groups").body(new_group()).refused(), denied());
 }
 
@@ -494,6 +497,12 @@ fn a_dynamic_group_is_filled_when_made_and_when_its_rule_changes() {
         204
     );
     assert_eq!(members(&bench, "Crew"), 1);
+    let (group, sarah) = (bench.group("Crew"), bench.id("sarah.lin"));
+    assert_eq!(bench.ledger(&Effect::MemberAdded { group, user: sarah }), 1);
+    assert_eq!(bench.ledger(&Effect::GroupUpdated { group }), 1);
+    let count = |activity: &str| bench.audited().iter().filter(|it| **it == activity).count();
+    assert_eq!(count("Add member to group"), legal + 1);
+    assert_eq!(count("Remove member from group"), legal);
 }
 
 #[test]

@@ -6,31 +6,32 @@ use uuid::Uuid;
 use super::addressed;
 use super::rights::{Act, reaches};
 use crate::graph::groups::settle;
-use crate::graph::objects::{Object, changed, quoted, record, reference};
+use crate::graph::objects::reference;
 use crate::graph::odata::Query;
 use crate::graph::{Answer, Call, Problem};
-use crate::tenant::{Effect, Extra, ModifiedProperty, User};
+use crate::tenant::audit::events::{self, Edit, Trace};
+use crate::tenant::{Effect, Extra, User};
 use crate::world::{Event, World};
 
-/// A text property: its name, its name in the audit log, its greatest length, where it is kept.
-type Text = (&'static str, &'static str, usize, fn(&mut User) -> &mut Option<String>);
+/// A text property: its name, its greatest length, where it is kept.
+type Text = (&'static str, usize, fn(&mut User) -> &mut Option<String>);
 
 const TEXTS: &[Text] = &[
-    ("givenName", "GivenName", 64, |user| &mut user.given_name),
-    ("surname", "Surname", 64, |user| &mut user.surname),
-    ("jobTitle", "JobTitle", 128, |user| &mut user.job_title),
-    ("department", "Department", 64, |user| &mut user.department),
-    ("officeLocation", "PhysicalDeliveryOfficeName", 128, |user| &mut user.office_location),
-    ("employeeId", "EmployeeId", 16, |user| &mut user.employee_id),
-    ("preferredLanguage", "PreferredLanguage", 64, |user| &mut user.preferred_language),
-    ("usageLocation", "UsageLocation", 2, |user| &mut user.usage_location),
-    ("mobilePhone", "Mobile", 64, |user| &mut user.mobile_phone),
-    ("companyName", "CompanyName", 64, |user| &mut extra(user).company_name),
-    ("streetAddress", "StreetAddress", 1024, |user| &mut extra(user).street_address),
-    ("city", "City", 128, |user| &mut extra(user).city),
-    ("state", "State", 128, |user| &mut extra(user).state),
-    ("postalCode", "PostalCode", 40, |user| &mut extra(user).postal_code),
-    ("country", "Country", 128, |user| &mut extra(user).country),
+    ("givenName", 64, |user| &mut user.given_name),
+    ("surname", 64, |user| &mut user.surname),
+    ("jobTitle", 128, |user| &mut user.job_title),
+    ("department", 64, |user| &mut user.department),
+    ("officeLocation", 128, |user| &mut user.office_location),
+    ("employeeId", 16, |user| &mut user.employee_id),
+    ("preferredLanguage", 64, |user| &mut user.preferred_language),
+    ("usageLocation", 2, |user| &mut user.usage_location),
+    ("mobilePhone", 64, |user| &mut user.mobile_phone),
+    ("companyName", 64, |user| &mut extra(user).company_name),
+    ("streetAddress", 1024, |user| &mut extra(user).street_address),
+    ("city", 128, |user| &mut extra(user).city),
+    ("state", 128, |user| &mut extra(user).state),
+    ("postalCode", 40, |user| &mut extra(user).postal_code),
+    ("country", 128, |user| &mut extra(user).country),
 ];
 
 /// What is known to Graph and not changed here.
@@ -71,38 +72,35 @@ pub(super) fn patch(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     let id = user.id;
     // Checked on a copy: either everything changes or nothing.
     let mut next = user.clone();
-    let mut properties = Vec::new();
+    let mut edits = Vec::new();
     for name in &names {
-        properties.extend(apply(&mut next, name, body.get(*name).unwrap_or(&Value::Null))?);
+        edits.extend(apply(&mut next, name, body.get(*name).unwrap_or(&Value::Null))?);
     }
-    let was_enabled = user.enabled;
-    let mut password = None;
+    let (was_enabled, sessions) = (user.enabled, user.sessions_valid_from);
+    let now = world.now();
     if let Some(profile) = body.get("passwordProfile") {
-        password = Some(new_password(profile)?);
-        next.password_changed = world.now();
-    }
-    if let Some(password) = password {
-        next.password = password;
-        next.sessions_valid_from = world.now();
-        properties.push(quoted("Password", None, None));
+        next.password = new_password(profile)?;
+        next.password_changed = now;
+        next.sessions_valid_from = now;
     }
     let enabled = next.enabled;
     let Some(user) = world.tenant.people.get_mut(id) else { return Err(Problem::not_found("")) };
     *user = next;
-    let correlation = world.guid();
-    let user_type = user_type(world, id);
-    let mut log = |activity, properties| note(world, call, correlation, id, activity, properties);
+    let trace = Trace::of(call);
     if was_enabled != enabled {
-        log(if enabled { "Enable account" } else { "Disable account" }, properties.clone());
+        edits.retain(|(name, ..)| *name != "accountEnabled");
+        events::account_enabled(world, &trace, id, enabled);
     }
-    if body.contains_key("passwordProfile") {
-        log("Reset user password", Vec::new());
-        log("Update PasswordProfile", vec![quoted("ForceChangePassword", None, None)]);
-        log("Update StsRefreshTokenValidFrom Timestamp", Vec::new());
+    if let Some(profile) = body.get("passwordProfile") {
+        let force = profile.get("forceChangePasswordNextSignIn").and_then(Value::as_bool);
+        // The default is from memory.
+        events::password_reset(world, &trace, id, force.unwrap_or(true), (sessions, now));
     }
-    log("Update user", with_remarks(user_type, properties));
+    if !edits.is_empty() {
+        events::user_updated(world, &trace, id, &edits);
+    }
     world.tenant.ledger.count(Effect::UserUpdated { user: id });
-    settle(world, id, correlation);
+    settle(world, id, &trace);
     world.emit(Event::Directory { id });
     Ok(Answer::no_content())
 }
@@ -137,9 +135,9 @@ fn permitted(world: &World, call: &Call, names: &[&str]) -> Result<(), Problem> 
 }
 
 /// Changes one property of a user. Returns what the audit log says about it.
-fn apply(user: &mut User, name: &str, value: &Value) -> Result<Option<ModifiedProperty>, Problem> {
+fn apply<'a>(user: &mut User, name: &'a str, value: &Value) -> Result<Option<Edit<'a>>, Problem> {
     let invalid = || invalid_value(name);
-    if let Some((_, logged, longest, place)) = TEXTS.iter().find(|(known, ..)| *known == name) {
+    if let Some((_, longest, place)) = TEXTS.iter().find(|(known, ..)| *known == name) {
         let text = match value {
             Value::Null => None,
             Value::String(text) if !text.is_empty() && text.chars().count() <= *longest => {
@@ -153,7 +151,7 @@ fn apply(user: &mut User, name: &str, value: &Value) -> Result<Option<ModifiedPr
             return Err(invalid());
         }
         let old = std::mem::replace(place(user), text);
-        return Ok(Some(changed(logged, &json!(old), value)));
+        return Ok(Some((name, json!(old), value.clone())));
     }
     let strings = || -> Result<Vec<String>, Problem> {
         let values = value.as_array().ok_or_else(invalid)?;
@@ -163,14 +161,14 @@ fn apply(user: &mut User, name: &str, value: &Value) -> Result<Option<ModifiedPr
         "displayName" => match value.as_str() {
             Some(text) if !text.is_empty() && text.chars().count() <= 256 => {
                 let old = std::mem::replace(&mut user.display_name, text.to_owned());
-                Ok(Some(changed("DisplayName", &json!(old), value)))
+                Ok(Some((name, json!(old), value.clone())))
             }
             _ => Err(invalid()),
         },
         "accountEnabled" => {
             let enabled = value.as_bool().ok_or_else(invalid)?;
             let old = std::mem::replace(&mut user.enabled, enabled);
-            Ok(Some(changed("AccountEnabled", &json!(old), value)))
+            Ok(Some((name, json!(old), value.clone())))
         }
         "businessPhones" => {
             let phones = strings()?;
@@ -179,12 +177,12 @@ fn apply(user: &mut User, name: &str, value: &Value) -> Result<Option<ModifiedPr
                 return Err(invalid());
             }
             let old = std::mem::replace(&mut user.business_phones, phones);
-            Ok(Some(changed("TelephoneNumber", &json!(old), value)))
+            Ok(Some((name, json!(old), value.clone())))
         }
         "otherMails" => {
             let mails = strings()?;
             let old = std::mem::replace(&mut extra(user).other_mails, mails);
-            Ok(Some(changed("OtherMail", &json!(old), value)))
+            Ok(Some((name, json!(old), value.clone())))
         }
         "passwordProfile" => Ok(None),
         known if ELSEWHERE.contains(&known) => {
@@ -227,13 +225,7 @@ pub(super) fn revoke(world: &mut World, call: &Call) -> Result<Answer, Problem> 
     if let Some(user) = world.tenant.people.get_mut(id) {
         user.sessions_valid_from = now;
     }
-    let correlation = world.guid();
-    let time = |at: jiff::Timestamp| json!(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    let moved = changed("StsRefreshTokensValidFrom", &time(old), &time(now));
-    let activity = "Update StsRefreshTokenValidFrom Timestamp";
-    note(world, call, correlation, id, activity, vec![moved.clone()]);
-    let remarks = with_remarks(user_type(world, id), vec![moved]);
-    note(world, call, correlation, id, "Update user", remarks);
+    events::sessions_revoked(world, &Trace::of(call), id, old, now);
     world.tenant.ledger.count(Effect::SessionsRevoked { user: id });
     world.emit(Event::Directory { id });
     let context = Query::default().context(call, "Edm.Boolean");
@@ -275,55 +267,12 @@ pub(super) fn remove_manager(world: &mut World, call: &Call) -> Result<Answer, P
 }
 
 fn link_manager(world: &mut World, call: &Call, id: Uuid, manager: Option<Uuid>) {
-    let mut old = None;
     if let Some(user) = world.tenant.people.get_mut(id) {
-        old = std::mem::replace(&mut user.manager, manager);
+        user.manager = manager;
     }
-    let [old, new] = [old, manager].map(|id| id.map(|id| id.to_string()));
-    let property = quoted("Manager", old.as_deref(), new.as_deref());
-    let correlation = world.guid();
-    // The name of the second is from memory.
-    let activity = if manager.is_some() { "Set user manager" } else { "Remove user manager" };
-    note(world, call, correlation, id, activity, vec![property]);
+    events::manager_set(world, &Trace::of(call), id, manager);
     world.tenant.ledger.count(Effect::UserUpdated { user: id });
     world.emit(Event::Directory { id });
-}
-
-/// Writes one entry about a user.
-pub(super) fn note(
-    world: &mut World,
-    call: &Call,
-    correlation: Uuid,
-    user: Uuid,
-    activity: &'static str,
-    properties: Vec<ModifiedProperty>,
-) {
-    let Some(target) = Object::find(&world.tenant, user).map(|it| it.target(properties)) else {
-        return;
-    };
-    let operation = match activity {
-        "Add user" => "Add",
-        "Delete user" => "Delete",
-        _ => "Update",
-    };
-    record(world, call, correlation, (activity, "UserManagement", operation), vec![target]);
-}
-
-/// The changed attributes and the remarks that follow them in an `Update user` entry.
-fn with_remarks(
-    user_type: &'static str,
-    mut properties: Vec<ModifiedProperty>,
-) -> Vec<ModifiedProperty> {
-    let names: Vec<&str> = properties.iter().map(|property| property.name).collect();
-    let names = names.join(", ");
-    properties.push(quoted("Included Updated Properties", None, Some(&names)));
-    properties.push(quoted("TargetId.UserType", None, Some(user_type)));
-    properties
-}
-
-fn user_type(world: &World, user: Uuid) -> &'static str {
-    let guest = world.tenant.people.get(user).is_some_and(|user| user.guest);
-    if guest { "Guest" } else { "Member" }
 }
 
 fn extra(user: &mut User) -> &mut Extra {

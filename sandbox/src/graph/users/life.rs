@@ -3,13 +3,14 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::change::{invalid_value, new_password, note, synced};
+use super::change::{invalid_value, new_password, synced};
 use super::rights::{Act, reaches};
 use super::{addressed, with_context};
 use crate::graph::groups::settle;
-use crate::graph::objects::{Object, Sight, initial_domain, quoted, record};
+use crate::graph::objects::{Object, Sight, initial_domain};
 use crate::graph::odata::Query;
 use crate::graph::{Answer, Call, Problem};
+use crate::tenant::audit::events::{self, Trace};
 use crate::tenant::{Effect, User};
 use crate::world::{Event, World};
 
@@ -106,9 +107,10 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> 
         password,
         extra: None,
     });
-    let correlation = world.guid();
-    note(world, call, correlation, id, "Add user", Vec::new());
-    settle(world, id, correlation);
+    let trace = Trace::of(call);
+    events::user_created(world, &trace, id);
+    world.tenant.ledger.count(Effect::UserCreated { user: id });
+    settle(world, id, &trace);
     world.emit(Event::Directory { id });
     let query = Query::default();
     let Some(user) = Object::find(&world.tenant, id) else { return Err(Problem::not_found(&upn)) };
@@ -140,14 +142,7 @@ pub(in crate::graph) fn delete(
     if user.on_premises_synced {
         return Err(synced());
     }
-    // In the log a deleted user's UPN starts with the object id.
-    let mangled = format!("{}{}", id.simple(), user.upn);
-    let properties = vec![quoted("Is Hard Deleted", None, Some("False"))];
-    let mut target = Object::user(&world.tenant, user).target(properties);
-    target.upn = Some(mangled);
-    let correlation = world.guid();
-    let activity = ("Delete user", "UserManagement", "Delete");
-    record(world, call, correlation, activity, vec![target]);
+    events::user_deleted(world, &Trace::of(call), id);
     let tenant = &mut world.tenant;
     if let Some(user) = tenant.people.remove(id) {
         let mut seats: Vec<Uuid> = user

@@ -1,12 +1,10 @@
 //! What a user (or group) is related to.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{addressed, reads_directory, with_context};
-use crate::graph::objects::{Cast, DIRECTORY, GROUP, Kind, Object, ROLE, Sight, USER};
+use crate::graph::objects::{Cast, DIRECTORY, GROUP, Object, ROLE, Sight, USER};
 use crate::graph::odata::{Collection, Query, Schema};
 use crate::graph::{Answer, Call, Problem};
 use crate::world::World;
@@ -187,50 +185,6 @@ fn all_memberships(world: &World, call: &Call, what: What) -> Result<Vec<Uuid>, 
 fn strings(call: &Call, ids: &[Uuid]) -> Answer {
     let context = Query::default().context(call, "Collection(Edm.String)");
     Answer::ok(json!({"@odata.context": context, "value": ids}))
-}
-
-/// `/licenseDetails`: the products that work, with their services.
-pub(super) fn licences(world: &World, call: &Call) -> Result<Answer, Problem> {
-    let tenant = &world.tenant;
-    let named = tenant.people.find(call.segment(1)).map(|user| user.id);
-    if Sight::of(world, call).user(named).is_err() {
-        call.needs(&["LicenseAssignment.Read.All", "LicenseAssignment.ReadWrite.All"])?;
-    }
-    let user = addressed(tenant, call)?;
-    if let Some((name, _)) = call.query.iter().find(|(name, _)| name.starts_with('$')) {
-        return Err(Problem::unsupported(format!("The sandbox has no {name} on licenseDetails.")));
-    }
-    let mut details = Vec::new();
-    let mut seen = Vec::new();
-    for held in user.licences.iter().filter(|held| held.state == "Active") {
-        let Some(sku) = tenant.skus.get(held.sku) else { continue };
-        if seen.contains(&held.sku) {
-            continue;
-        }
-        seen.push(held.sku);
-        let plans: Vec<Value> = sku
-            .plans
-            .iter()
-            .map(|(id, name)| {
-                let disabled = held.disabled_plans.contains(id);
-                json!({
-                    "servicePlanId": id,
-                    "servicePlanName": name,
-                    "provisioningStatus": if disabled { "Disabled" } else { "Success" },
-                    "appliesTo": "User",
-                })
-            })
-            .collect();
-        let id: Vec<u8> = [user.id, sku.id].iter().flat_map(|id| *id.as_bytes()).collect();
-        details.push(json!({
-            "id": URL_SAFE_NO_PAD.encode(id),
-            "skuId": sku.id,
-            "skuPartNumber": sku.part_number,
-            "servicePlans": plans,
-        }));
-    }
-    let context = Query::default().context(call, &format!("users('{}')/licenseDetails", user.id));
-    Ok(Answer::ok(json!({"@odata.context": context, "value": details})))
 }
 
 fn unsupported(call: &Call) -> Problem {

@@ -29,19 +29,24 @@ impl Trace {
         }
     }
 
-    /// What ties the call's entries together, before the log's own choice.
-    pub(crate) fn correlation(&self) -> Uuid {
-        self.correlation
-    }
-
     fn log(&self, world: &mut World, (activity, category, operation): Deed, targets: Vec<Target>) {
         let agent = self.user_agent.clone();
         world.audit(&self.caller, self.correlation, activity, category, operation, targets, agent);
+    }
+
+    /// For what a service did in consequence of the call.
+    fn log_of(&self, service: &str, world: &mut World, deed: Deed, targets: Vec<Target>) {
+        let actor =
+            Actor::App { app_id: Uuid::nil(), principal: Uuid::nil(), name: service.to_owned() };
+        world.write(actor, self.correlation, deed, targets, None);
     }
 }
 
 /// Activity, category, operation type.
 type Deed = (&'static str, &'static str, &'static str);
+
+/// A changed attribute: Graph's name, value before, value after.
+pub(crate) type Edit<'a> = (&'a str, Value, Value);
 
 /// Tools 9 and 10, direct assignment: the pair `Change user license` (without properties) and
 /// `Update user` (with them). `before` is what the user held.
@@ -59,17 +64,12 @@ pub(crate) fn license_changed(
 /// The same pair when group-based licensing did it.
 pub(crate) fn license_inherited(
     world: &mut World,
-    correlation: Uuid,
+    trace: &Trace,
     user: Uuid,
     before: &[AssignedLicence],
 ) {
     for (deed, targets) in license_pair(&world.tenant, user, before) {
-        let actor = Actor::App {
-            app_id: Uuid::nil(),
-            principal: Uuid::nil(),
-            name: "Microsoft Azure AD Group-Based Licensing".to_owned(),
-        };
-        world.write(actor, correlation, deed, targets, None);
+        trace.log_of("Microsoft Azure AD Group-Based Licensing", world, deed, targets);
     }
 }
 
@@ -134,14 +134,25 @@ fn plans(tenant: &Tenant, held: &[AssignedLicence]) -> Value {
 
 /// Tool 11.
 pub(crate) fn member_added(world: &mut World, trace: &Trace, group: Uuid, member: Uuid) {
-    let deed = ("Add member to group", "GroupManagement", "Assign");
-    trace.log(world, deed, group_link(&world.tenant, group, member, true));
+    trace.log(world, ADD_MEMBER, group_link(&world.tenant, group, member, true));
 }
 
 /// Tool 12.
 pub(crate) fn member_removed(world: &mut World, trace: &Trace, group: Uuid, member: Uuid) {
-    let deed = ("Remove member from group", "GroupManagement", "Unassign");
-    trace.log(world, deed, group_link(&world.tenant, group, member, false));
+    trace.log(world, REMOVE_MEMBER, group_link(&world.tenant, group, member, false));
+}
+
+/// A dynamic group took a user in by its rule, or let them go.
+pub(crate) fn rule_followed(
+    world: &mut World,
+    trace: &Trace,
+    (group, user): (Uuid, Uuid),
+    joined: bool,
+) {
+    let deed = if joined { ADD_MEMBER } else { REMOVE_MEMBER };
+    let targets = group_link(&world.tenant, group, user, joined);
+    // That this service signs for it is from memory.
+    trace.log_of("Microsoft Approval Management", world, deed, targets);
 }
 
 /// A new owner of a group.
@@ -179,15 +190,13 @@ pub(crate) fn group_created(world: &mut World, trace: &Trace, group: Uuid) {
     trace.log(world, ("Add group", "GroupManagement", "Add"), vec![target]);
 }
 
-/// A group's attributes changed: `(Graph's name, before, after)`.
-pub(crate) fn group_updated(
-    world: &mut World,
-    trace: &Trace,
-    group: Uuid,
-    changes: &[(&str, Value, Value)],
-) {
+/// A group's attributes changed.
+pub(crate) fn group_updated(world: &mut World, trace: &Trace, group: Uuid, changes: &[Edit<'_>]) {
     let name = world.tenant.groups.get(group).map(|group| group.display_name.clone());
-    let target = bare(TargetKind::Group, group, name, attributes(changes));
+    let mut rows = attributes(changes);
+    let names: Vec<_> = rows.iter().map(|row| row.name).collect();
+    rows.push(included(&names));
+    let target = bare(TargetKind::Group, group, name, rows);
     trace.log(world, ("Update group", "GroupManagement", "Update"), vec![target]);
 }
 
@@ -228,18 +237,9 @@ pub(crate) fn account_enabled(world: &mut World, trace: &Trace, user: Uuid, enab
     trace.log(world, UPDATE_USER, vec![full]);
 }
 
-/// Tool 13: `Update user`. Changes are `(Graph's property name, before, after)`.
-pub(crate) fn user_updated(
-    world: &mut World,
-    trace: &Trace,
-    user: Uuid,
-    changes: &[(&str, Value, Value)],
-) {
-    let rows = changes
-        .iter()
-        .map(|(name, old, new)| change(attribute(name), &listed(old), &listed(new)))
-        .collect();
-    let target = updated(&world.tenant, user, rows);
+/// Tool 13: `Update user`.
+pub(crate) fn user_updated(world: &mut World, trace: &Trace, user: Uuid, changes: &[Edit<'_>]) {
+    let target = updated(&world.tenant, user, attributes(changes));
     trace.log(world, UPDATE_USER, vec![target]);
 }
 
@@ -300,12 +300,6 @@ pub(crate) fn user_deleted(world: &mut World, trace: &Trace, user: Uuid) {
     );
     target.upn = mangled;
     trace.log(world, ("Delete user", "UserManagement", "Delete"), vec![target]);
-}
-
-/// `Restore user`.
-pub(crate) fn user_restored(world: &mut World, trace: &Trace, user: Uuid) {
-    let target = person(&world.tenant, user, Vec::new());
-    trace.log(world, ("Restore user", "UserManagement", "Update"), vec![target]);
 }
 
 /// `Add member to role`, or `Remove member from role`.
@@ -414,6 +408,8 @@ pub(crate) fn app_role_changed(
     trace.log(world, deed, targets);
 }
 
+const ADD_MEMBER: Deed = ("Add member to group", "GroupManagement", "Assign");
+const REMOVE_MEMBER: Deed = ("Remove member from group", "GroupManagement", "Unassign");
 const UPDATE_USER: Deed = ("Update user", "UserManagement", "Update");
 
 /// An attribute change: values are arrays.
@@ -435,14 +431,11 @@ fn included(names: &[&str]) -> ModifiedProperty {
     link("Included Updated Properties", Some(names.join(", ")), true)
 }
 
-fn attributes(changes: &[(&str, Value, Value)]) -> Vec<ModifiedProperty> {
-    let mut rows: Vec<_> = changes
+fn attributes(changes: &[Edit<'_>]) -> Vec<ModifiedProperty> {
+    changes
         .iter()
         .map(|(name, old, new)| change(attribute(name), &listed(old), &listed(new)))
-        .collect();
-    let names: Vec<_> = rows.iter().map(|row| row.name).collect();
-    rows.push(included(&names));
-    rows
+        .collect()
 }
 
 fn listed(value: &Value) -> Value {
@@ -509,6 +502,7 @@ fn attribute(graph: &str) -> &'static str {
         "jobTitle" => "JobTitle",
         "mail" => "Mail",
         "mailNickname" => "MailNickname",
+        "membershipRule" => "MembershipRule",
         "mobilePhone" => "Mobile",
         "officeLocation" => "PhysicalDeliveryOfficeName",
         "otherMails" => "OtherMail",

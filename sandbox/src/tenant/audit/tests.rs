@@ -1,6 +1,8 @@
 use super::events::{Trace, license_changed, member_added, sessions_revoked};
 use super::*;
 use crate::graph::desk::Desk;
+use crate::tenant::Tenant;
+use crate::world::Sandbox;
 
 fn desk() -> Desk {
     Desk::of_dana(&["LicenseAssignment.ReadWrite.All"])
@@ -123,4 +125,21 @@ fn ended_sessions_write_a_pair_at_least_a_millisecond_apart() {
         names,
         ["StsRefreshTokensValidFrom", "Included Updated Properties", "TargetId.UserType"]
     );
+}
+
+#[test]
+fn what_is_set_at_the_start_decides_when_the_logs_are_readable() {
+    let settings = Settings {
+        audit_delay: Duration::from_secs(600),
+        correlation_follows_client: true,
+        premium: false,
+        ..Settings::default()
+    };
+    let (sandbox, _) = Sandbox::new(settings, Tenant::sample(1, 60));
+    let mut world = sandbox.world();
+    let soon = world.now() + SignedDuration::from_secs(590);
+    assert!(world.visible_at() > soon);
+    assert!(world.tenant.audit.correlation_follows_client && !world.tenant.audit.premium);
+    world.faults.audit_delay_ms = Some(1_000);
+    assert!(world.visible_at() < soon);
 }
