@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a command-line tool")]
 
+mod interop;
 mod tidy;
 
 use clap::{Parser, Subcommand};
@@ -18,10 +19,18 @@ struct Arguments {
 enum Chore {
     /// Check the allowed edges between crates, the absences, and what every file must keep.
     Tidy,
+    /// Let clients we did not write judge the sandbox. Needs Python 3, Node 20 and, the first time,
+    /// the package registries they are configured for.
+    Interop {
+        /// One judge only.
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Tidy => tidy::run(),
+        Chore::Interop { only } => interop::run(only.as_deref()),
     }
 }
