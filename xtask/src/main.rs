@@ -1,8 +1,9 @@
-//! Chores of this repository: `cargo xtask tidy`, `cargo xtask docs`.
+//! Chores of this repository; `cargo xtask help` lists them.
 
 #![expect(clippy::print_stdout, reason = "a command-line tool")]
 
 mod docs;
+mod interop;
 mod tidy;
 
 use clap::{Parser, Subcommand};
@@ -21,11 +22,19 @@ enum Chore {
     Tidy,
     /// Try out what the documentation says: its commands, its transcript, its tables.
     Docs,
+    /// Let clients we did not write judge the sandbox. Needs Python 3, Node 20 and, the first time,
+    /// the package registries they are configured for.
+    Interop {
+        /// One judge only.
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Tidy => tidy::run(),
         Chore::Docs => docs::run(),
+        Chore::Interop { only } => interop::run(only.as_deref()),
     }
 }

@@ -178,7 +178,7 @@ fn select(call: &Call) -> Result<Vec<String>, Problem> {
     }
 }
 
-const PROPERTIES: [&str; 10] = [
+const PROPERTIES: [&str; 12] = [
     "id",
     "topic",
     "createdDateTime",
@@ -189,4 +189,7 @@ const PROPERTIES: [&str; 10] = [
     "onlineMeetingInfo",
     "isHiddenForAllMembers",
     "viewpoint",
+    // Relations may be selected too; they are shown only when expanded.
+    "members",
+    "lastMessagePreview",
 ];

@@ -277,6 +277,15 @@ fn a_chat_list_is_filtered_and_shaped_by_the_options_it_knows() {
         ["id", "topic", "members@odata.context", "members"]
     );
     assert_eq!(first["members"].as_array().unwrap().len(), 2);
+    // As CLI for Microsoft 365 asks; a selected relation is shown only when expanded.
+    for (query, shown) in [
+        ("$select=id,members&$expand=members", vec!["id", "members@odata.context", "members"]),
+        ("$select=id,members", vec!["id"]),
+    ] {
+        let body = graph.get(SAM, &format!("/me/chats?{query}"));
+        let first = body["value"][0].as_object().unwrap();
+        assert_eq!(first.keys().collect::<Vec<_>>(), shown, "{query}");
+    }
     for odd in [
         "$filter=topic ne 'x'",
         "$filter=topic eq 'x",
