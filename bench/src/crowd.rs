@@ -138,16 +138,14 @@ impl Crowd {
             let mut open: HashSet<&str> = (number..self.messages)
                 .step_by(self.askers.len())
                 .filter_map(|number| self.who_and_whom(number))
-                .map(|(_, subject)| subject.name.as_str())
+                .map(|(_, subject)| subject.upn.as_str())
                 .collect();
             let asked = open.clone();
             for (_, content) in company.control.heard(&asker.upn, &company.twin).await? {
-                let about = headline(&content);
-                if open.remove(about.as_str()) {
-                } else if asked.contains(about.as_str()) {
-                    went.twice += 1;
-                } else {
-                    went.strange.push(content);
+                match subject(&content) {
+                    Some(subject) if open.remove(subject) => {}
+                    Some(subject) if asked.contains(subject) => went.twice += 1,
+                    Some(_) | None => went.strange.push(content),
                 }
             }
             went.lost += open.len();
@@ -156,9 +154,10 @@ impl Crowd {
     }
 }
 
-/// The name a card begins with.
-fn headline(content: &str) -> String {
-    content.to_owned()
+/// Whom a card is about: it begins with a name and, in parentheses, a user principal name.
+fn subject(content: &str) -> Option<&str> {
+    let headline = content.strip_prefix("<p><b>")?.split("</b>").next()?;
+    headline.rsplit_once('(')?.1.strip_suffix(')')
 }
 
 /// Questions open at a time; what a busy company might have.
@@ -167,3 +166,17 @@ const OPEN: usize = 512;
 const TALKERS: usize = 4;
 const POLL: Duration = Duration::from_millis(100);
 const AFTERWARDS: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use super::subject;
+
+    #[test]
+    fn a_card_names_its_subject_first() {
+        let card =
+            "<p><b>Ann Lee (ann@contoso.com)</b></p><p><b>Manager: </b>Bo (bo@contoso.com)</p>";
+        assert_eq!(subject(card), Some("ann@contoso.com"));
+        assert_eq!(subject("<p>I found two people.</p>"), None);
+        assert_eq!(subject("<p><b>Done.</b></p>"), None);
+    }
+}

@@ -23,8 +23,11 @@ pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<Figures> {
     let (cpu, sandbox_cpu) = (twin.cpu()? - cpu, company.sandbox.cpu()? - sandbox_cpu);
     ensure!(
         went.lost + went.twice + went.strange.len() == 0,
-        "{went:?}, with nothing broken; the twin says {:?}",
-        twin.complaints()
+        "{} lost, {} answered twice, other answers {:?}, and nothing was broken; the twin says {:?}",
+        went.lost,
+        went.twice,
+        went.strange.first(),
+        twin.complaints().first()
     );
     let mut figures = Figures::of("memory");
     figures.judge("twin, idle", idle, "MB", Aim::AtMost(20.0));
