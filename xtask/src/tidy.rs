@@ -50,7 +50,20 @@ const EDGES: &[(&str, &[&str])] = &[
             "subtwin-sandbox",
         ],
     ),
-    ("subtwin-bench", &[]),
+    // The program itself it runs as a process; what it calls directly are the parts it measures.
+    (
+        "subtwin-bench",
+        &[
+            "subtwin-kernel",
+            "subtwin-primitives",
+            "subtwin-store",
+            "subtwin-hear",
+            "subtwin-understand",
+            "subtwin-confirm",
+            "subtwin-record",
+            "subtwin-teams",
+        ],
+    ),
     ("xtask", &[]),
 ];
 

@@ -17,7 +17,8 @@ fn intake(settings: Settings, scribe: &Arc<Scribe>) -> (Intake, Arc<Ledger>) {
 #[tokio::test(start_paused = true)]
 async fn a_burst_that_arrives_out_of_order_is_handled_in_order() {
     let scribe = Scribe::open();
-    let (intake, _) = intake(Settings::default(), &scribe);
+    let settings = Settings { settle: Duration::from_millis(25), ..Settings::default() };
+    let (intake, _) = intake(settings, &scribe);
     let here = chat("a");
     for message in [3, 1, 2] {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -25,6 +26,21 @@ async fn a_burst_that_arrives_out_of_order_is_handled_in_order() {
     }
     scribe.until(3).await;
     assert_eq!(scribe.handled(), [1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn posts_opened_side_by_side_are_handled_in_order_and_nobody_notices_the_wait() {
+    let scribe = Scribe::open();
+    let (intake, _) = intake(Settings::default(), &scribe);
+    let here = chat("a");
+    let begun = tokio::time::Instant::now();
+    for message in [2, 1] {
+        intake.offer(heard(&here, message)).unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    scribe.until(2).await;
+    assert_eq!(scribe.handled(), [1, 2]);
+    assert!(begun.elapsed() < Duration::from_millis(5), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
