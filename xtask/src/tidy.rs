@@ -16,10 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("subtwin-hear", &["subtwin-kernel"]),
     ("subtwin-understand", &["subtwin-kernel", "subtwin-hear"]),
     ("subtwin-confirm", &["subtwin-kernel", "subtwin-hear", "subtwin-understand"]),
-    (
-        "subtwin-record",
-        &["subtwin-kernel", "subtwin-primitives", "subtwin-hear", "subtwin-confirm"],
-    ),
+    ("subtwin-record", &["subtwin-kernel", "subtwin-primitives", "subtwin-confirm"]),
     ("subtwin-act", &["subtwin-kernel", "subtwin-record"]),
     (
         "subtwin-entra",

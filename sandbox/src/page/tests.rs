@@ -102,7 +102,8 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
 #[tokio::test]
 async fn another_site_another_host_and_a_name_that_points_here_are_refused() {
     let page = Page::of(20);
-    let cases: &[(&str, &[(&str, &str)], u16)] = &[
+    type Case = (&'static str, &'static [(&'static str, &'static str)], u16);
+    let cases: &[Case] = &[
         ("/page/people", &[], 200),
         ("/page/people", &[("origin", "http://127.0.0.1:4711")], 200),
         ("/page/people", &[("sec-fetch-site", "same-origin")], 200),
