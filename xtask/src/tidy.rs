@@ -84,6 +84,9 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
 const NO_PATH: &[(&str, &[&str])] =
     &[("subtwin-understand", &["subtwin-store", "subtwin-entra", "reqwest", "rusqlite", "hyper"])];
 
+/// How to run every test.
+const TESTS: &str = "cargo test --workspace --locked";
+
 /// A file longer than this usually holds two ideas.
 const LONGEST_FILE: usize = 600;
 
@@ -95,6 +98,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     no_path(&metadata, &mut faults);
     members(&metadata, &mut faults)?;
     sources(&metadata, &mut faults)?;
+    one_test_command(&metadata, &mut faults)?;
     if faults.is_empty() {
         println!("tidy: {} crates, all as the table says", metadata.workspace_members.len());
         return Ok(());
@@ -223,6 +227,17 @@ fn sources(metadata: &Metadata, faults: &mut Vec<String>) -> anyhow::Result<()> 
         }
         if text.contains(&["#[all", "ow("].concat()) || text.contains(&["#![all", "ow("].concat()) {
             faults.push(format!("{file} allows a lint; expect it, with a reason"));
+        }
+    }
+    Ok(())
+}
+
+/// What newcomers are told to run is what runs for every change.
+fn one_test_command(metadata: &Metadata, faults: &mut Vec<String>) -> anyhow::Result<()> {
+    for (file, line) in [("README.md", TESTS.to_owned()), (".ci/run", format!("step {TESTS}"))] {
+        let text = fs::read_to_string(metadata.workspace_root.join(file)).context(file)?;
+        if !text.lines().any(|is| is == line) {
+            faults.push(format!("{file} has no line `{line}`"));
         }
     }
     Ok(())
