@@ -252,7 +252,7 @@ fn hear(judge: &Judge, kit: &Path, program: &Path) -> anyhow::Result<Verdict> {
         Some(status) if !status.success() && failed == 0 => format!("ended with {status}"),
         Some(_) if passed == 0 && failed == 0 => "checked nothing".to_owned(),
         Some(_) if failed == 0 => return Ok(Verdict::Passed(passed)),
-        Some(_) => format!("{failed} checks failed"),
+        Some(_) => format!("checks failed: {failed}"),
     };
     println!("FAIL {}: {trouble}; more in {}", judge.name, room.display());
     print!("{rest}{}", fs::read_to_string(errors)?);
