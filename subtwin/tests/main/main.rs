@@ -1,0 +1,8 @@
+//! The whole product: the program's own processes, a sandbox tenant, and real sockets between them.
+
+mod evidence;
+mod faults;
+mod kills;
+mod stage;
+mod story;
+mod yes;
