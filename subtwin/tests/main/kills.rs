@@ -10,6 +10,7 @@ use crate::evidence::{events, holds};
 use crate::stage::{DOUG, Message, Said, Setup, Stage, eventually, says};
 
 const REVOKED: &str = "sessionsRevoked";
+const PAULA: &str = "paula.stone@contoso.com";
 
 /// What an action's end is told with. Exactly one of these must be said about every request.
 const ENDS: [&str; 5] = [
@@ -122,9 +123,11 @@ async fn a_request_written_while_the_twin_is_dead_is_answered_once_at_the_next_s
 }
 
 #[tokio::test]
-async fn killed_after_the_yes_and_before_the_call_it_is_not_done_or_done_once_and_told() {
-    let mut stage = stage().await;
-    let target = stage.colleague(0);
+async fn killed_after_the_yes_and_before_the_call_it_is_told_truly_and_nobody_else_waits_for_it() {
+    let helpdesk = vec![DOUG.to_owned(), PAULA.to_owned()];
+    let mut stage = Stage::with(&Setup { helpdesk, look_after_seconds: (1..=60).collect() }).await;
+    let (target, other) = (stage.colleague(0), stage.colleague(1));
+    let (open, _) = stage.ask(PAULA, &sign_out(&other), &["Reply yes"]).await;
     let (request, _) = stage.ask(DOUG, &sign_out(&target), &["Reply yes"]).await;
     // From here every call waits before it does anything: the intent is on record, and the call is
     // on its way.
@@ -136,9 +139,24 @@ async fn killed_after_the_yes_and_before_the_call_it_is_not_done_or_done_once_an
     assert_eq!(stage.times(REVOKED, &target).await, 0, "killed too late");
     stage.faults(&["slowMs=0"]).await;
     stage.start().await;
+
+    // Whether it happened takes a while to find out. Others are told, heard and answered meanwhile,
+    // each message once, whenever the look ends.
+    stage.hears(PAULA, &open, &["I was restarted before you answered"]).await;
+    let found = events(&evidence, "outcome");
+    assert!(found.is_empty(), "they waited until the look was over: {found:#?}");
+    stage.faults(&["slowMs=150"]).await;
+    let mut asked = 0;
+    while ends(&stage.answers(DOUG, &request).await).is_empty() {
+        stage.ask(PAULA, "Who is Sarah Lin?", &["Account Executive"]).await;
+        asked += 1;
+    }
+    stage.faults(&["slowMs=0"]).await;
     told_the_truth(&stage, DOUG, &target, &request).await;
     told_once(&stage, DOUG, &request).await;
-    let other = stage.colleague(1);
+    let answers = stage.answers(PAULA, &open).await;
+    let cards = answers.iter().filter(|answer| says(answer, &["Account Executive"])).count();
+    assert_eq!(cards, asked, "{answers:#?}");
     goes_on(stage, &other).await;
 }
 

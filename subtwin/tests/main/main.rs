@@ -1,4 +1,5 @@
 //! The whole product: the program's own processes, a sandbox tenant, and real sockets between them.
+#![cfg(test)]
 
 mod evidence;
 mod faults;
