@@ -7,9 +7,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use subtwin::control::Control;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
+
+use crate::control::Control;
 
 pub(crate) const DOUG: &str = "doug@contoso.com";
 pub(crate) const DANA: &str = "dana@contoso.com";
@@ -85,9 +86,8 @@ impl Stage {
                 .and_then(|text| serde_json::from_str::<Value>(&text).ok())
         });
         let said = said.await;
-        let address = said["proxy"].as_str().unwrap().trim_start_matches("http://");
-        let control = Control::at(address.parse().unwrap()).unwrap();
-        let tenant = control.get("tenant").await.unwrap();
+        let control = Control::at(said["proxy"].as_str().unwrap());
+        let tenant = control.get("tenant").await;
         configure(dir.path(), setup);
         succeed(program().arg("keys").arg(dir.path().join("twin.key")));
         let sandbox = sandbox.0.take().unwrap();
@@ -115,7 +115,7 @@ impl Stage {
                 shown.nth(number - 1).map(str::to_owned)
             });
             let body = json!({"url": url.await, "as": SAM, "follow": true});
-            self.control.post("sign-in", &body).await.unwrap();
+            self.control.post("sign-in", &body).await;
         }
         let ended =
             eventually("signing in ends", async || child.0.as_mut().unwrap().try_wait().unwrap());
@@ -195,21 +195,20 @@ impl Stage {
     }
 
     pub(crate) async fn say_with(&self, body: &Value) -> Said {
-        let said = self.control.post("say", body).await.unwrap();
+        let said = self.control.post("say", body).await;
         let id = said["message"].as_str().unwrap().parse().unwrap();
         Said { chat: said["chat"].as_str().unwrap().to_owned(), id }
     }
 
     /// Turns fault switches.
     pub(crate) async fn faults(&self, switches: &[&str]) {
-        let switches: Vec<String> = switches.iter().map(|one| (*one).to_owned()).collect();
-        self.control.set_faults(&switches).await.unwrap();
+        self.control.faults(switches).await;
     }
 
     /// Everything said in somebody's conversations with the twin alone, oldest first.
     pub(crate) async fn messages(&self, who: &str) -> Vec<Message> {
         let twin = self.person(SAM);
-        let chats = self.control.get(&format!("chats?as={who}")).await.unwrap();
+        let chats = self.control.get(&format!("chats?as={who}")).await;
         let mut messages = Vec::new();
         for chat in chats.as_array().unwrap() {
             let members = chat["members"].as_array().unwrap();
@@ -261,7 +260,7 @@ impl Stage {
 
     /// How often this happened to somebody.
     pub(crate) async fn times(&self, effect: &str, upn: &str) -> u64 {
-        let ledger = self.control.get("ledger").await.unwrap();
+        let ledger = self.control.get("ledger").await;
         let effects = ledger["effects"].as_array().unwrap().iter();
         effects
             .filter(|one| one["effect"] == effect && one["upn"] == upn)
@@ -271,7 +270,7 @@ impl Stage {
 
     /// Every change of the directory, as `(effect, upn, times)`.
     pub(crate) async fn changes(&self) -> Vec<(String, String, u64)> {
-        let ledger = self.control.get("ledger").await.unwrap();
+        let ledger = self.control.get("ledger").await;
         let effects = ledger["effects"].as_array().unwrap().iter();
         effects
             .filter(|one| one["effect"] != "messagePosted")
