@@ -32,6 +32,7 @@ use url::Url;
 use crate::config::Config;
 use desk::Desk;
 use ports::{ChatGraph, Sealed, Seen};
+use resume::Left;
 use watch::Watch;
 
 /// One of the twin's two app registrations, and what it may do at most.
@@ -166,6 +167,7 @@ impl Twin {
         let (entra, human) = directory(config, &graph(Registration::Admin), &base).await?;
         let evidence = config.state.dir.join("evidence");
         let (log, recovered) = open_log(config, &base, &evidence).await?;
+        let left = Left::read(recovered, &base.store).await?;
         let facts = facts(config);
         log.twin(TwinEvent {
             twin: facts.clone(),
@@ -231,7 +233,7 @@ impl Twin {
         let mut status = ears.status();
         let (listening, deaf) = (TaskTracker::new(), CancellationToken::new());
         listening.spawn(ears.run(listener, deaf.clone()));
-        tasks.spawn(Arc::clone(&desk).resume(recovered, voice));
+        tasks.spawn(Arc::clone(&desk).resume(left, voice));
         tasks.spawn(sweep(desk, stop.clone()));
         tasks.spawn({
             let stop = stop.clone();

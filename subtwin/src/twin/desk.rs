@@ -400,12 +400,6 @@ impl Desk {
         Ok(())
     }
 
-    /// Whether this request's prompt is open in this very process.
-    pub(super) fn shows(&self, row: &RequestRow) -> bool {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(&row.chat).is_some_and(|open| open.row.request == row.request)
-    }
-
     async fn say(&self, heard: &Heard, words: &Words) -> Result<(), ChannelError> {
         self.channel.post(&heard.chat, words).await.map(drop)
     }

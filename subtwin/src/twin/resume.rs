@@ -1,57 +1,95 @@
 //! After a restart: what was under way is looked up, finished, and told.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use subtwin_hear::Handler as _;
-use subtwin_kernel::{ChatId, MessageId, Outcome, RequestId};
-use subtwin_primitives::{Event, Intent};
+use subtwin_kernel::{ChatId, MessageId, Outcome, RequestId, TenantEntry};
+use subtwin_primitives::{Event, Intent, Seen};
 use subtwin_record::audit::{Archive, Kept, Sought};
 use subtwin_record::{Interrupted, Recovered};
-use subtwin_store::{RequestRow, Stage};
+use subtwin_store::{RequestRow, Stage, Store, StoreError};
 use subtwin_teams::Voice;
+use tokio::task::JoinSet;
 
 use super::desk::Desk;
 use super::replies;
 use super::watch::Followed;
 
+/// What an earlier process left. Read before this one hears anything: what is taken up from then on
+/// is not left over.
+#[derive(Debug, Default)]
+pub(super) struct Left(BTreeMap<ChatId, LeftInChat>);
+
+/// What was left in one conversation.
+#[derive(Debug, Default)]
+struct LeftInChat {
+    /// Changes that may or may not have happened.
+    interrupted: Vec<Interrupted>,
+    /// Results not told or without the tenant's entry, prompts nobody can answer any more.
+    requests: Vec<RequestRow>,
+    /// Messages whose handling never came to an end.
+    unanswered: Vec<MessageId>,
+}
+
 /// What the record says about one request.
 #[derive(Debug, Default)]
 struct OnRecord {
-    intent: Option<Box<Intent>>,
+    intent: Option<(Box<Intent>, Timestamp)>,
     outcome: Option<Outcome>,
     receipt: String,
-    entry_known: bool,
+    /// What was seen of the tenant's own entry, once looking has ended.
+    seen: Option<Option<TenantEntry>>,
+}
+
+impl Left {
+    /// Everything that is not settled.
+    pub(super) async fn read(recovered: Recovered, store: &Store) -> Result<Self, StoreError> {
+        let mut left = Self::default();
+        for row in store.open_requests().await? {
+            left.of(&row.chat).requests.push(row);
+        }
+        for interrupted in recovered.interrupted {
+            left.of(interrupted.chat()).interrupted.push(interrupted);
+        }
+        for (chat, message) in store.unfinished().await? {
+            left.of(&chat).unanswered.push(message);
+        }
+        Ok(left)
+    }
+
+    fn of(&mut self, chat: &ChatId) -> &mut LeftInChat {
+        self.0.entry(chat.clone()).or_default()
+    }
 }
 
 impl Desk {
-    /// Takes up what an earlier process left, in the order of its importance: changes that may or
-    /// may not have happened, results not told or without the tenant's entry, prompts nobody can
-    /// answer any more, messages nobody answered.
-    pub(super) async fn resume(self: Arc<Self>, recovered: Recovered, voice: Arc<Voice>) {
-        for interrupted in recovered.interrupted {
+    /// Takes up what an earlier process left, conversations side by side: one look at the directory
+    /// may take most of a minute.
+    pub(super) async fn resume(self: Arc<Self>, left: Left, voice: Arc<Voice>) {
+        let mut chats = JoinSet::new();
+        for (chat, left) in left.0 {
+            let (desk, voice) = (Arc::clone(&self), Arc::clone(&voice));
+            chats.spawn(async move { desk.resume_chat(&chat, left, &voice).await });
+        }
+        chats.join_all().await;
+    }
+
+    async fn resume_chat(&self, chat: &ChatId, mut left: LeftInChat, voice: &Voice) {
+        for interrupted in left.interrupted {
+            // The record knows it even where the store has lost it.
+            if !left.requests.iter().any(|row| row.request == interrupted.request()) {
+                left.requests.push(row_of(&interrupted));
+            }
             self.look_up(interrupted).await;
         }
-        let rows = match self.store.open_requests().await {
-            Ok(rows) => rows,
-            Err(cause) => {
-                tracing::error!(%cause, "what was left before the restart cannot be read");
-                return;
-            }
-        };
-        for row in rows {
-            // Followed already, or shown by this very process.
-            if self.shows(&row) {
-                continue;
-            }
+        for row in left.requests {
             self.go_on(row).await;
         }
-        match self.store.unfinished().await {
-            Ok(left) => {
-                for (chat, message) in left {
-                    self.answer_again(&chat, message, &voice).await;
-                }
-            }
-            Err(cause) => tracing::error!(%cause, "unanswered messages cannot be read"),
+        // Last: what was said above answers them.
+        for message in left.unanswered {
+            self.answer_again(chat, message, voice).await;
         }
     }
 
@@ -68,18 +106,18 @@ impl Desk {
 
     async fn go_on(&self, row: RequestRow) {
         let known = self.on_record(row.request).await;
-        let (Some(intent), Some(outcome)) = (known.intent, known.outcome) else {
+        let (Some((intent, opened_at)), Some(outcome)) = (known.intent, known.outcome) else {
             self.restarted(row).await;
             return;
         };
         let followed = Followed::of(
             intent.plan.action,
             intent.client_request_id,
-            row.updated,
+            opened_at,
             intent.plan.summary.headline,
         );
-        if known.entry_known {
-            self.settle(row).await;
+        if let Some(seen) = known.seen {
+            self.watch.finish(row, &followed.headline, &outcome, &known.receipt, seen).await;
         } else if row.stage == Stage::Told && row.reply.is_some() {
             self.watch.follow(row, followed, outcome, known.receipt);
         } else {
@@ -172,15 +210,34 @@ impl Desk {
         for row in shown {
             let Kept::Whole(record) = row.record else { continue };
             match record.event {
-                Event::Intent(intent) => known.intent = Some(intent),
+                Event::Intent(intent) => known.intent = Some((intent, record.at)),
                 Event::Outcome(event) => {
                     known.outcome = Some(event.outcome);
                     known.receipt = row.receipt.to_string();
                 }
-                Event::Entry(_) => known.entry_known = true,
+                Event::Entry(entry) => {
+                    known.seen = Some(match entry.seen {
+                        Seen::Matched { entry } => Some(entry),
+                        Seen::NotVisible {} => None,
+                    });
+                }
                 Event::Proposed(_) | Event::Declined(_) | Event::Twin(_) | Event::Erased(_) => {}
             }
         }
         known
+    }
+}
+
+/// A request as the record knows it.
+fn row_of(interrupted: &Interrupted) -> RequestRow {
+    RequestRow {
+        request: interrupted.request(),
+        chat: interrupted.chat().clone(),
+        requester: interrupted.requester(),
+        asked_by: interrupted.asked_by(),
+        prompt: Some(interrupted.prompt()),
+        reply: None,
+        stage: Stage::Acting,
+        updated: interrupted.opened_at(),
     }
 }

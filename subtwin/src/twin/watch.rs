@@ -68,31 +68,40 @@ impl Watch {
         });
     }
 
-    async fn work(
-        self,
-        mut row: RequestRow,
-        followed: Followed,
-        outcome: Outcome,
-        receipt: String,
-    ) {
-        if !matches!(outcome, Outcome::NotDone { .. }) {
-            let entry = self.find(&followed.trace).await;
-            if let Err(cause) = self.log.entry(row.request, entry.clone()).await {
-                tracing::error!(%cause, "the tenant's entry could not be recorded");
-                return;
-            }
-            let words = match &entry {
-                Some(entry) => {
-                    replies::result_with_entry(&followed.headline, &outcome, &receipt, entry)
-                }
-                None => replies::result_without_entry(&followed.headline, &outcome, &receipt),
-            };
-            if let Some(reply) = row.reply
-                && let Err(cause) = self.channel.edit(&row.chat, reply, &words).await
-            {
-                tracing::warn!(%cause, "the tenant's entry could not be added to the reply");
-            }
+    async fn work(self, row: RequestRow, followed: Followed, outcome: Outcome, receipt: String) {
+        if matches!(outcome, Outcome::NotDone { .. }) {
+            return self.settle(row).await;
         }
+        let entry = self.find(&followed.trace).await;
+        if let Err(cause) = self.log.entry(row.request, entry.clone()).await {
+            tracing::error!(%cause, "the tenant's entry could not be recorded");
+            return;
+        }
+        self.finish(row, &followed.headline, &outcome, &receipt, entry).await;
+    }
+
+    /// Adds to the reply what is on record about the tenant's entry; then nothing is left to do.
+    pub(super) async fn finish(
+        &self,
+        row: RequestRow,
+        headline: &str,
+        outcome: &Outcome,
+        receipt: &str,
+        entry: Option<TenantEntry>,
+    ) {
+        let words = match &entry {
+            Some(entry) => replies::result_with_entry(headline, outcome, receipt, entry),
+            None => replies::result_without_entry(headline, outcome, receipt),
+        };
+        if let Some(reply) = row.reply
+            && let Err(cause) = self.channel.edit(&row.chat, reply, &words).await
+        {
+            tracing::warn!(%cause, "the tenant's entry could not be added to the reply");
+        }
+        self.settle(row).await;
+    }
+
+    async fn settle(&self, mut row: RequestRow) {
         row.stage = Stage::Settled;
         if let Err(cause) = self.store.save_request(&row).await {
             tracing::error!(%cause, request = %row.request, "could not settle a request");

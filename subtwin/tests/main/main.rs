@@ -1,0 +1,10 @@
+//! The whole product: the program's own processes, a sandbox tenant, and real sockets between them.
+#![cfg(test)]
+
+mod control;
+mod evidence;
+mod faults;
+mod kills;
+mod stage;
+mod story;
+mod yes;
