@@ -43,7 +43,10 @@ impl Crowd {
         for person in &company.people {
             *names.entry(&person.name).or_default() += 1;
         }
-        let unique = |person: &&Person| names.get(person.name.as_str()) == Some(&1);
+        // Of two words, so that what is measured is no question of how names are read.
+        let unique = |person: &&Person| {
+            names.get(person.name.as_str()) == Some(&1) && person.name.split(' ').count() == 2
+        };
         let subjects: Vec<Person> = company.people.iter().filter(unique).cloned().collect();
         let askers: Vec<Person> = company.people.iter().take(askers).cloned().collect();
         let each = messages.div_ceil(askers.len().max(1));

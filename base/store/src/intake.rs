@@ -20,12 +20,12 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let chat = chat.as_str().to_owned();
         self.run("take a message", move |db| {
-            let taken = db.execute(
+            let mut take = db.prepare_cached(
                 "INSERT INTO message SELECT ?1, ?2, ?3, 0
                  WHERE NOT EXISTS (SELECT 1 FROM horizon WHERE at > ?3)
                  ON CONFLICT DO NOTHING",
-                params![chat, message.number().cast_signed(), text(at)],
             )?;
+            let taken = take.execute(params![chat, message.number().cast_signed(), text(at)])?;
             Ok(taken == 1)
         })
         .await
@@ -38,11 +38,9 @@ impl Store {
     pub async fn finish(&self, chat: &ChatId, message: MessageId) -> Result<(), StoreError> {
         let chat = chat.as_str().to_owned();
         self.run("finish a message", move |db| {
-            db.execute(
-                "UPDATE message SET finished = 1 WHERE chat = ?1 AND message = ?2",
-                params![chat, message.number().cast_signed()],
-            )
-            .map(|_| ())
+            db.prepare_cached("UPDATE message SET finished = 1 WHERE chat = ?1 AND message = ?2")?
+                .execute(params![chat, message.number().cast_signed()])
+                .map(|_| ())
         })
         .await
     }

@@ -56,7 +56,7 @@ pub struct Settings {
     pub queued: usize,
     /// Messages that may wait in one conversation.
     pub queued_per_chat: usize,
-    /// Conversations worked on at the same time.
+    /// Conversations worked on at the same time. Each may hold a few connections to the service.
     pub chats_at_once: usize,
     /// Messages remembered as offered, to spare the durable memory the common duplicate.
     pub recent: usize,
@@ -72,7 +72,7 @@ impl Default for Settings {
         Self {
             queued: 4096,
             queued_per_chat: 64,
-            chats_at_once: 256,
+            chats_at_once: 64,
             recent: 16_384,
             settle: Duration::from_millis(2),
         }

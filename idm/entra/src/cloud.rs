@@ -135,6 +135,8 @@ fn http(settings: &CloudSettings) -> Result<reqwest::Client, CloudError> {
         .connect_timeout(settings.connect_timeout)
         .timeout(settings.answer_timeout)
         .pool_idle_timeout(Duration::from_secs(90))
+        // Each costs some 50 KB; what a burst opened beyond these is closed after it.
+        .pool_max_idle_per_host(16)
         .tcp_nodelay(true)
         // A bearer token goes to the host it was meant for and nowhere else, and a write is sent
         // as often as we say.
