@@ -28,10 +28,15 @@ pub(crate) fn events(dir: &Path, kind: &str) -> Vec<Value> {
     events.filter(|event| event["kind"] == kind).collect()
 }
 
+/// What verifying it comes to.
+pub(crate) fn report(dir: &Path) -> Value {
+    let output = succeed(audit("verify", dir).arg("--json"));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 /// The evidence must verify, with nothing begun and unfinished in it.
 pub(crate) fn holds(dir: &Path) -> Value {
-    let output = succeed(audit("verify", dir).arg("--json"));
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report = report(dir);
     assert_eq!(report["holds"], true, "{report}");
     assert_eq!(report["open"], 0, "{report}");
     assert_eq!(report["signed"], report["records"], "{report}");
