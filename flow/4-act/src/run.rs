@@ -182,7 +182,7 @@ const BUSY_BUDGET: Duration = Duration::from_secs(60);
 /// How long an accepted change may take to show in reads.
 const REPLICA_LAG: Duration = Duration::from_secs(15);
 /// How long a change may still appear after its answer was lost.
-const LATE_EFFECT: Duration = Duration::from_secs(10);
+const LATE_EFFECT: Duration = REPLICA_LAG;
 /// How long a request lives at most, from opening to the HTTP client's time-out.
 const IN_FLIGHT: Duration = Duration::from_secs(40);
 

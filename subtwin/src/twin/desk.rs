@@ -82,10 +82,7 @@ impl Desk {
         let now = self.clock.now();
         if let Some(Open { waiting, row, next }) = self.take_open(&heard.chat) {
             match waiting.hear(heard, now) {
-                Verdict::Yes(assent) => {
-                    self.released(assent, row).await?;
-                    return self.propose(next).await;
-                }
+                Verdict::Yes(assent) => return self.released(assent, row, next).await,
                 Verdict::Over(over) => {
                     let why = over.why;
                     self.give_up(*over, row).await?;
@@ -184,7 +181,12 @@ impl Desk {
     }
 
     /// After a yes that counts: look again, then act, record, reply.
-    async fn released(&self, assent: Assent, row: RequestRow) -> Result<(), ChannelError> {
+    async fn released(
+        &self,
+        assent: Assent,
+        row: RequestRow,
+        next: VecDeque<Proposal>,
+    ) -> Result<(), ChannelError> {
         let proposal = assent.proposal().clone();
         let (unchanged, fresh, requester) = tokio::join!(
             self.channel.is_unchanged(&row.chat, assent.prompt()),
@@ -199,11 +201,13 @@ impl Desk {
                     .unwrap_or_else(|| Decline::Drift { detail: refusal.to_string() });
                 self.record_decline(&over.proposal, Some(&over), why).await;
                 self.settle(row).await;
-                return self.say(&over.proposal.heard, &refused(&refusal)).await;
+                self.say(&over.proposal.heard, &refused(&refusal)).await?;
+                return self.propose(next).await;
             }
         };
         let Ok(unchanged) = unchanged else {
-            return self.give_up(assent.end(Declined::NoLongerPossible), row).await;
+            self.give_up(assent.end(Declined::NoLongerPossible), row).await?;
+            return self.propose(next).await;
         };
         let confirmed = match assent.release(&fresh, unchanged) {
             Ok(confirmed) => confirmed,
@@ -213,13 +217,14 @@ impl Desk {
                 if why == Declined::Drifted {
                     let request = self.entropy.request_id(self.clock.now());
                     let again = Proposal { request, ..proposal };
-                    return self.show(again, fresh, VecDeque::new()).await;
+                    return self.show(again, fresh, next).await;
                 }
-                return Ok(());
+                return self.propose(next).await;
             }
         };
         let upn = requester.ok().flatten().map(|person| person.upn);
-        self.act(confirmed, upn.as_deref(), row).await
+        self.act(confirmed, upn.as_deref(), row).await?;
+        self.propose(next).await
     }
 
     async fn act(
@@ -244,14 +249,15 @@ impl Desk {
         let followed = Followed::new(&opened, action, headline);
         let _busy = self.presence.busy();
         let mut acting = std::pin::pin!(subtwin_act::run(opened, &*self.hands, &*self.clock));
+        let announcing = async {
+            sleep(A_MOMENT).await;
+            if let Err(cause) = self.channel.post(&row.chat, &replies::on_it()).await {
+                tracing::warn!(%cause, "could not say that it takes a while");
+            }
+        };
         let (ticket, outcome) = tokio::select! {
             ended = &mut acting => ended,
-            () = sleep(A_MOMENT) => {
-                if let Err(cause) = self.channel.post(&row.chat, &replies::on_it()).await {
-                    tracing::warn!(%cause, "could not say that it takes a while");
-                }
-                acting.await
-            }
+            () = announcing => acting.await,
         };
         let receipt = match self.log.close(ticket, outcome.clone()).await {
             Ok(closed) => closed.receipt.to_string(),
@@ -261,6 +267,7 @@ impl Desk {
             }
         };
         let words = replies::result(&followed.headline, &outcome, &receipt);
+        // Untold, the row stays as it is, and the next start tells it.
         row.reply = Some(self.channel.post(&row.chat, &words).await?);
         row.stage = Stage::Told;
         self.save(&row).await;
@@ -312,7 +319,11 @@ impl Desk {
         let Some(human) = self.human.filter(|human| *human != heard.from.user) else { return };
         let words = replies::handed_over(&heard.from.display_name, context);
         let told = match self.channel.direct(human).await {
-            Ok(chat) => self.channel.post(&chat, &words).await.map(drop),
+            // What a stranger wrote must not stand below the human's own open prompt.
+            Ok(chat) => match self.channel.post(&chat, &words).await {
+                Ok(_) => self.prompt_again(&chat).await,
+                Err(cause) => Err(cause),
+            },
             Err(cause) => Err(cause),
         };
         if let Err(cause) = told {

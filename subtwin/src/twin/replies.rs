@@ -36,8 +36,9 @@ pub(super) fn result_with_entry(
 ) -> Words {
     let head = match outcome {
         Outcome::Done { .. } => "Done.",
-        Outcome::FoundDone { .. } | Outcome::NotDone { .. } | Outcome::Unknown { .. } => {
-            "Done, as your tenant's audit log shows."
+        Outcome::FoundDone { .. } => "Done, as your tenant's audit log shows.",
+        Outcome::NotDone { .. } | Outcome::Unknown { .. } => {
+            "I cannot say for certain; your tenant's audit log has an entry that fits."
         }
     };
     Words::strong(head).line(format!("{plan_headline} (receipt {receipt})")).fact(
