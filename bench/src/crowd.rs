@@ -145,7 +145,7 @@ impl Crowd {
                 .collect();
             let asked = open.clone();
             for (_, content) in company.control.heard(&asker.upn, &company.twin).await? {
-                match subject(&content) {
+                match subject(&content).as_deref() {
                     Some(subject) if open.remove(subject) => {}
                     Some(subject) if asked.contains(subject) => went.twice += 1,
                     Some(_) | None => went.strange.push(content),
@@ -158,9 +158,9 @@ impl Crowd {
 }
 
 /// Whom a card is about: it begins with a name and, in parentheses, a user principal name.
-fn subject(content: &str) -> Option<&str> {
+fn subject(content: &str) -> Option<String> {
     let headline = content.strip_prefix("<p><b>")?.split("</b>").next()?;
-    headline.rsplit_once('(')?.1.strip_suffix(')')
+    Some(headline.rsplit_once('(')?.1.strip_suffix(')')?.replace("&#39;", "'"))
 }
 
 /// Questions open at a time; what a busy company might have.
@@ -178,7 +178,9 @@ mod tests {
     fn a_card_names_its_subject_first() {
         let card =
             "<p><b>Ann Lee (ann@contoso.com)</b></p><p><b>Manager: </b>Bo (bo@contoso.com)</p>";
-        assert_eq!(subject(card), Some("ann@contoso.com"));
+        assert_eq!(subject(card).as_deref(), Some("ann@contoso.com"));
+        let card = "<p><b>O&#39;Brien (o&#39;brien@contoso.com)</b></p>";
+        assert_eq!(subject(card).as_deref(), Some("o'brien@contoso.com"));
         assert_eq!(subject("<p>I found two people.</p>"), None);
         assert_eq!(subject("<p><b>Done.</b></p>"), None);
     }
