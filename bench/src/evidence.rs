@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use subtwin_confirm::{Confirmed, Verdict, Waiting};
-use subtwin_hear::{Heard, Speaker};
+use subtwin_hear::{Heard, RefersTo, Speaker};
 use subtwin_kernel::{
     Action, AppId, ChatId, Clock as _, KeyBytes, MessageId, Method, Outcome, Plan, PrincipalKind,
     RequestId, SkuId, Step, Summary, SystemClock, SystemEntropy, TenantId, TwinId, UserId,
@@ -156,6 +156,7 @@ fn confirmed(number: usize) -> anyhow::Result<Confirmed> {
         one_on_one: true,
         at: now,
         edited: false,
+        refers_to: RefersTo::Nothing,
     };
     let number = u128::try_from(number)?;
     let plan = plan(UserId::new(Uuid::from_u128(1000 + number)));

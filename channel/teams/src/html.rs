@@ -71,6 +71,9 @@ fn escape(text: &str, html: &mut String) {
             '\n' | '\r' => html.push_str("<br>"),
             c if c.is_control() && c.is_whitespace() => html.push(' '),
             c if c.is_control() => {}
+            // Nobody sees it, or it reorders what stands around it. Names come here with such
+            // characters already made visible.
+            c if is_invisible(c) => {}
             c => html.push(c),
         }
     }

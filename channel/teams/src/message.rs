@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
-use subtwin_hear::{Heard, Speaker};
+use subtwin_hear::{Heard, RefersTo, Speaker};
 use subtwin_kernel::{ChatId, MessageId, TenantId, TwinId, UserId};
 
 use crate::html;
@@ -146,7 +146,24 @@ impl Message {
             text: self.text.clone(),
             at: created,
             edited: self.last_edited.is_some(),
+            refers_to: refers_to(wire.attachments.as_deref().unwrap_or_default()),
         })
+    }
+}
+
+/// Teams names a quoted message in an attachment of type `messageReference`, whose id is the
+/// message's; a forwarded one in another type that ends like it. What is not certainly one message
+/// of this conversation refers to something else.
+fn refers_to(attachments: &[Attachment]) -> RefersTo {
+    let mut references = attachments.iter().filter(|attachment| {
+        let kind = attachment.content_type.as_deref().unwrap_or_default();
+        kind.to_ascii_lowercase().ends_with("messagereference")
+    });
+    let Some(first) = references.next() else { return RefersTo::Nothing };
+    let quoted = first.content_type.as_deref() == Some("messageReference");
+    match first.id.as_deref().map(str::parse) {
+        Some(Ok(id)) if quoted && references.next().is_none() => RefersTo::Message(id),
+        _ => RefersTo::Something,
     }
 }
 
@@ -207,6 +224,14 @@ struct Wire {
     deleted_date_time: Option<Timestamp>,
     from: Option<From>,
     body: Option<Body>,
+    attachments: Option<Vec<Attachment>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Attachment {
+    id: Option<String>,
+    content_type: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -238,7 +263,8 @@ const LONGEST_BODY: usize = 128 * 1024;
 mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
-    use subtwin_kernel::ChatId;
+    use subtwin_hear::RefersTo;
+    use subtwin_kernel::{ChatId, MessageId};
 
     use super::{Incoming, Listener, Message, is_one_on_one};
 
@@ -336,6 +362,22 @@ mod tests {
             m["body"] = json!({"contentType": "text", "content": " a <b> &amp;\u{a0}c "});
         });
         assert_eq!(heard.text, "a <b> &amp; c");
+    }
+
+    #[test]
+    fn a_quoted_or_forwarded_message_is_named_and_what_is_unclear_is_something_else() {
+        let refers = |attachments: Value| heard(|json| json["attachments"] = attachments).refers_to;
+        let quote = |id: &str| json!({"id": id, "contentType": "messageReference"});
+        assert_eq!(refers(json!([])), RefersTo::Nothing);
+        assert_eq!(refers(Value::Null), RefersTo::Nothing);
+        assert_eq!(refers(json!([quote("1616")])), RefersTo::Message(MessageId::new(1616)));
+        assert_eq!(refers(json!([quote("1616"), quote("1617")])), RefersTo::Something);
+        assert_eq!(refers(json!([quote("x")])), RefersTo::Something);
+        let forwarded = json!([{"id": "1616", "contentType": "forwardedMessageReference"}]);
+        assert_eq!(refers(forwarded), RefersTo::Something);
+        assert_eq!(refers(json!([{"contentType": "messageReference"}])), RefersTo::Something);
+        let card = json!([{"id": "1", "contentType": "application/vnd.microsoft.card.adaptive"}]);
+        assert_eq!(refers(card), RefersTo::Nothing);
     }
 
     #[test]

@@ -33,4 +33,17 @@ pub struct Heard {
     pub at: Timestamp,
     /// Whether it was changed after it was written. Such a message never confirms anything.
     pub edited: bool,
+    /// Which other message it answers or passes on, if any. The quoted words are not in `text`.
+    pub refers_to: RefersTo,
+}
+
+/// What a message says it answers or passes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefersTo {
+    /// It stands for itself.
+    Nothing,
+    /// One message of the same conversation.
+    Message(MessageId),
+    /// Several messages, one of another conversation, or something that could not be read.
+    Something,
 }

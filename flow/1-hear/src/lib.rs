@@ -9,5 +9,5 @@ mod intake;
 mod lanes;
 
 pub use channel::{Channel, ChannelError};
-pub use heard::{Heard, Speaker};
+pub use heard::{Heard, RefersTo, Speaker};
 pub use intake::{Handler, Intake, Offered, Rest, Seen, SeenError, Settings, Turned};

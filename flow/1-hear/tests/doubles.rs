@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use subtwin_hear::{Handler, Heard, Seen, SeenError, Speaker};
+use subtwin_hear::{Handler, Heard, RefersTo, Seen, SeenError, Speaker};
 use subtwin_kernel::{ChatId, MessageId, TenantId, UserId};
 use tokio::sync::Semaphore;
 
@@ -113,5 +113,6 @@ pub(crate) fn heard(chat: &ChatId, message: u64) -> Heard {
         one_on_one: true,
         at: Timestamp::UNIX_EPOCH,
         edited: false,
+        refers_to: RefersTo::Nothing,
     }
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use subtwin_hear::Heard;
+use subtwin_hear::{Heard, RefersTo};
 use subtwin_kernel::{MessageId, Plan};
 use subtwin_understand::Proposal;
 
@@ -42,6 +42,8 @@ pub enum Ignored {
     TooOld,
     /// Changed after it was written: an edit never confirms.
     Edited,
+    /// It quotes or passes on another message than the prompt.
+    RefersElsewhere,
     /// Neither a yes nor a no.
     NeitherYesNorNo,
 }
@@ -156,6 +158,14 @@ impl Waiting {
         }
         if reply.edited {
             return Verdict::Wait(self, Ignored::Edited);
+        }
+        let refers_elsewhere = match reply.refers_to {
+            RefersTo::Nothing => false,
+            RefersTo::Message(quoted) => quoted != self.prompt,
+            RefersTo::Something => true,
+        };
+        if refers_elsewhere {
+            return Verdict::Wait(self, Ignored::RefersElsewhere);
         }
         match read(&reply.text) {
             Answer::Yes => Verdict::Yes(Assent { waiting: self, answer: reply.message, at: now }),

@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::json;
 use subtwin_confirm::{Declined, Ignored, PATIENCE, Verdict, Waiting, prompt};
-use subtwin_hear::{Heard, Speaker};
+use subtwin_hear::{Heard, RefersTo, Speaker};
 use subtwin_kernel::{
     Action, ChatId, MessageId, Method, Plan, RequestId, SkuId, Step, Summary, TenantId, UserId,
 };
@@ -27,6 +27,7 @@ fn heard(from: UserId, tenant: TenantId, chat: &str, message: u64, text: &str) -
         one_on_one: true,
         at: Timestamp::UNIX_EPOCH,
         edited: false,
+        refers_to: RefersTo::Nothing,
     }
 }
 
@@ -100,6 +101,11 @@ fn a_yes_by_somebody_else_or_elsewhere_or_from_before_does_not_count() {
         (heard(DOUG, HOME, "19:another@thread.v2", 3000, "yes"), Ignored::OtherChat),
         (heard(DOUG, HOME, "19:doug_sam@unq.gbl.spaces", 2000, "yes"), Ignored::TooOld),
         (Heard { edited: true, ..yes() }, Ignored::Edited),
+        (
+            Heard { refers_to: RefersTo::Message(MessageId::new(1500)), ..yes() },
+            Ignored::RefersElsewhere,
+        ),
+        (Heard { refers_to: RefersTo::Something, ..yes() }, Ignored::RefersElsewhere),
         (Heard { text: "yes, but for Bob".to_owned(), ..yes() }, Ignored::NeitherYesNorNo),
     ];
     for (reply, expected) in cases {
@@ -108,6 +114,12 @@ fn a_yes_by_somebody_else_or_elsewhere_or_from_before_does_not_count() {
             other => panic!("{reply:?} gave {other:?}"),
         }
     }
+}
+
+#[test]
+fn a_yes_that_quotes_this_very_prompt_counts() {
+    let quoting = Heard { refers_to: RefersTo::Message(MessageId::new(2000)), ..yes() };
+    assert!(matches!(waiting().hear(&quoting, shown()), Verdict::Yes(_)));
 }
 
 #[test]

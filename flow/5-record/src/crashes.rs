@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use proptest::prelude::*;
 use subtwin_confirm::{Confirmed, Verdict, Waiting};
-use subtwin_hear::{Heard, Speaker};
+use subtwin_hear::{Heard, RefersTo, Speaker};
 use subtwin_kernel::{
     Action, AppId, ChatId, KeyBytes, ManualClock, MessageId, Outcome, Plan, PrincipalKind,
     RequestId, SeededEntropy, Summary, TenantId, UserId,
@@ -213,6 +213,7 @@ fn confirmed(number: u64) -> Confirmed {
         one_on_one: true,
         at: now,
         edited: false,
+        refers_to: RefersTo::Nothing,
     };
     let plan = Plan { action: Action::SessionRevoke { person: user }, steps: vec![], summary };
     let proposal = Proposal {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use subtwin_kernel::{Group, GroupId, GroupKind, Licence, Person, SkuId, UserId};
+use subtwin_understand::shown;
 use uuid::Uuid;
 
 use crate::products::product_name;
@@ -62,7 +63,10 @@ impl User {
 
     pub(crate) fn person(&self) -> Person {
         let upn = self.user_principal_name.clone().unwrap_or_default();
-        let text = |field: &Option<String>| field.clone().filter(|text| !text.trim().is_empty());
+        // Anybody may choose a name: what cannot be seen, line ends and reordering are made visible
+        // before it stands in a summary.
+        let text =
+            |field: &Option<String>| field.as_deref().map(shown).filter(|text| !text.is_empty());
         Person {
             id: self.id,
             display_name: text(&self.display_name).unwrap_or_else(|| upn.clone()),
@@ -143,7 +147,10 @@ impl WireGroup {
         } else {
             GroupKind::Security
         };
-        let text = |field: &Option<String>| field.clone().filter(|text| !text.trim().is_empty());
+        // Anybody may choose a name: what cannot be seen, line ends and reordering are made visible
+        // before it stands in a summary.
+        let text =
+            |field: &Option<String>| field.as_deref().map(shown).filter(|text| !text.is_empty());
         Group {
             id: self.id,
             display_name: text(&self.display_name).unwrap_or_else(|| self.id.to_string()),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use subtwin_act::Hands;
 use subtwin_confirm::{
-    Assent, Confirmed, Declined, Ignored, Over, Planner, Refusal, Verdict, Waiting, prompt,
+    Answer, Assent, Confirmed, Declined, Ignored, Over, Planner, Refusal, Verdict, Waiting, prompt,
 };
 use subtwin_hear::{Channel, ChannelError, Handler, Heard};
 use subtwin_kernel::{ChatId, Clock, Effect, Entropy, Plan, Tool, UserId, Words};
@@ -92,8 +92,12 @@ impl Desk {
                 }
                 Verdict::Wait(waiting, why) => {
                     self.put_open(Open { waiting, row, next });
+                    let answers = subtwin_confirm::read(&heard.text) != Answer::Other;
                     if why == Ignored::Edited {
                         return self.say(heard, &replies::edited_does_not_count()).await;
+                    }
+                    if why == Ignored::RefersElsewhere && answers {
+                        return self.say_beside(heard, &replies::refers_elsewhere()).await;
                     }
                 }
             }

@@ -151,6 +151,14 @@ pub(super) fn restarted() -> Words {
     )
 }
 
+/// A yes or no that quotes another message than the open prompt.
+pub(super) fn refers_elsewhere() -> Words {
+    Words::plain(
+        "That quotes another message than my question, so I cannot tell what you mean by it. \
+         Please answer this one:",
+    )
+}
+
 /// An edited message while a prompt is open.
 pub(super) fn edited_does_not_count() -> Words {
     Words::plain(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use subtwin_hear::{Heard, Speaker};
+use subtwin_hear::{Heard, RefersTo, Speaker};
 use subtwin_kernel::{
     Action, ChatId, Group, GroupId, GroupKind, Licence, MessageId, Person, SeededEntropy, SkuId,
     TenantId, UserId,
@@ -237,6 +237,7 @@ impl Twin {
             one_on_one: true,
             at: self.now,
             edited: false,
+            refers_to: RefersTo::Nothing,
         }
     }
 

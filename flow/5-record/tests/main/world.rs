@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use subtwin_confirm::{Confirmed, Verdict, Waiting};
-use subtwin_hear::{Heard, Speaker};
+use subtwin_hear::{Heard, RefersTo, Speaker};
 use subtwin_kernel::{
     Action, AppId, ChatId, KeyBytes, ManualClock, MessageId, Method, Outcome, Plan, PrincipalKind,
     RequestId, SeededEntropy, SkuId, Step, Summary, TenantEntry, TenantId, TwinId, UserId,
@@ -98,6 +98,7 @@ pub(crate) fn confirmed(number: u64) -> Confirmed {
         one_on_one: true,
         at: at("2026-07-01T09:59:59Z"),
         edited: false,
+        refers_to: RefersTo::Nothing,
     };
     let plan = plan(number);
     let proposal = Proposal {
