@@ -224,6 +224,16 @@ impl Channel for Voice {
         })
     }
 
+    async fn still_says(&self, heard: &Heard) -> Result<bool, ChannelError> {
+        let found = self
+            .heard(&heard.chat, heard.message)
+            .await
+            .map_err(|error| channel_error("read a message again", error))?;
+        Ok(found.is_some_and(|found| {
+            !found.edited && found.text == heard.text && found.from.user == heard.from.user
+        }))
+    }
+
     async fn own_since(
         &self,
         chat: &ChatId,

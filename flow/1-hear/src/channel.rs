@@ -1,6 +1,8 @@
 use async_trait::async_trait;
 use subtwin_kernel::{ChatId, MessageId, Words};
 
+use crate::Heard;
+
 /// Why a channel could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -43,6 +45,9 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
 
     /// Whether the twin's message is still there as it was posted: neither edited nor deleted.
     async fn is_unchanged(&self, chat: &ChatId, message: MessageId) -> Result<bool, ChannelError>;
+
+    /// Whether somebody's message still stands as it was heard: neither edited nor deleted since.
+    async fn still_says(&self, heard: &Heard) -> Result<bool, ChannelError>;
 
     /// The twin's own messages newer than `after`, oldest first: id and plain text. Used after a
     /// crash to see whether a reply had already been posted.

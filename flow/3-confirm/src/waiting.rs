@@ -59,6 +59,8 @@ pub enum Declined {
     Drifted,
     /// The message that showed it was edited or deleted.
     PromptChanged,
+    /// The yes was edited or deleted before it was acted upon.
+    AnswerChanged,
     /// It cannot or may not be done any more.
     NoLongerPossible,
 }
@@ -85,6 +87,7 @@ impl Declined {
             Self::Expired => "expired",
             Self::Drifted => "drifted",
             Self::PromptChanged => "prompt-changed",
+            Self::AnswerChanged => "answer-changed",
             Self::NoLongerPossible => "no-longer-possible",
         }
     }

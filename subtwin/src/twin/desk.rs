@@ -82,7 +82,7 @@ impl Desk {
         let now = self.clock.now();
         if let Some(Open { waiting, row, next }) = self.take_open(&heard.chat) {
             match waiting.hear(heard, now) {
-                Verdict::Yes(assent) => return self.released(assent, row, next).await,
+                Verdict::Yes(assent) => return self.released(heard, assent, row, next).await,
                 Verdict::Over(over) => {
                     let why = over.why;
                     self.give_up(*over, row).await?;
@@ -187,13 +187,15 @@ impl Desk {
     /// After a yes that counts: look again, then act, record, reply.
     async fn released(
         &self,
+        yes: &Heard,
         assent: Assent,
         row: RequestRow,
         next: VecDeque<Proposal>,
     ) -> Result<(), ChannelError> {
         let proposal = assent.proposal().clone();
-        let (unchanged, fresh, requester) = tokio::join!(
+        let (unchanged, stands, fresh, requester) = tokio::join!(
             self.channel.is_unchanged(&row.chat, assent.prompt()),
+            self.channel.still_says(yes),
             self.planner.plan(&proposal.action, row.requester),
             self.directory.person(row.requester),
         );
@@ -209,10 +211,14 @@ impl Desk {
                 return self.propose(next).await;
             }
         };
-        let Ok(unchanged) = unchanged else {
+        let (Ok(unchanged), Ok(stands)) = (unchanged, stands) else {
             self.give_up(assent.end(Declined::NoLongerPossible), row).await?;
             return self.propose(next).await;
         };
+        if !stands {
+            self.give_up(assent.end(Declined::AnswerChanged), row).await?;
+            return self.propose(next).await;
+        }
         let confirmed = match assent.release(&fresh, unchanged) {
             Ok(confirmed) => confirmed,
             Err(over) => {
@@ -288,7 +294,7 @@ impl Desk {
             Declined::No => Decline::SaidNo {},
             Declined::Expired => Decline::Expired {},
             Declined::PromptChanged => Decline::PromptChanged {},
-            Declined::Drifted | Declined::NoLongerPossible => {
+            Declined::Drifted | Declined::AnswerChanged | Declined::NoLongerPossible => {
                 Decline::Drift { detail: over.why.name().to_owned() }
             }
         };
@@ -299,6 +305,7 @@ impl Desk {
             Declined::Expired => replies::expired(&over.plan),
             Declined::Drifted => replies::drifted(),
             Declined::PromptChanged => replies::prompt_changed(),
+            Declined::AnswerChanged => replies::answer_changed(),
             Declined::NoLongerPossible => replies::directory_silent(),
         };
         self.say(&over.proposal.heard, &words).await

@@ -127,6 +127,14 @@ pub(super) fn prompt_changed() -> Words {
     )
 }
 
+/// The yes was edited or deleted meanwhile.
+pub(super) fn answer_changed() -> Words {
+    Words::plain(
+        "You changed or deleted your yes before I acted on it, so I did nothing. Please ask me \
+         again if you still want it.",
+    )
+}
+
 /// The record could not be written.
 pub(super) fn no_record() -> Words {
     Words::plain(

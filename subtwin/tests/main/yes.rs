@@ -30,6 +30,12 @@ async fn only_a_new_bare_yes_of_the_requester_in_the_same_conversation_counts() 
     });
     let quoted = stage.say_with(&quote).await;
     stage.hears(DOUG, &quoted, &["Reply yes", &target]).await;
+    // A yes to another message than the prompt.
+    let elsewhere =
+        json!({"as": DOUG, "chat": talk.chat, "quoting": early.id.to_string(), "text": "yes"});
+    let elsewhere = stage.say_with(&elsewhere).await;
+    stage.hears(DOUG, &elsewhere, &["quotes another message"]).await;
+    stage.hears(DOUG, &elsewhere, &["Reply yes", &target]).await;
     // Something else said with it.
     let but = stage.say(DOUG, "yes, but only on her phone").await;
     stage.hears(DOUG, &but, &["Reply yes", &target]).await;
@@ -43,6 +49,24 @@ async fn only_a_new_bare_yes_of_the_requester_in_the_same_conversation_counts() 
     let intents = events(&stage.evidence(), "intent");
     assert_eq!(intents.len(), 1);
     assert_eq!(intents[0]["asked"]["by"]["user"], stage.person(DOUG).as_str());
+    holds(&stage.evidence());
+}
+
+#[tokio::test]
+async fn a_yes_that_is_taken_back_before_it_is_acted_upon_does_nothing() {
+    let mut stage = Stage::new().await;
+    let target = stage.colleague(0);
+    stage.ask(DOUG, &format!("sign {target} out everywhere"), &["Reply yes"]).await;
+    stage.faults(&["slowMs=1500"]).await;
+    let yes = stage.say(DOUG, "yes").await;
+    let edit =
+        json!({"as": DOUG, "chat": yes.chat, "message": yes.id.to_string(), "text": "wait, no"});
+    stage.control.post("messages/edit", &edit).await;
+    stage.hears(DOUG, &yes, &["changed"]).await;
+    assert_eq!(stage.changes().await, []);
+    stage.faults(&["slowMs=0"]).await;
+    stage.stop().await;
+    assert_eq!(events(&stage.evidence(), "intent").len(), 0);
     holds(&stage.evidence());
 }
 
