@@ -216,6 +216,7 @@ impl Twin {
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
             open: Mutex::new(HashMap::new()),
+            lanes: Mutex::new(HashMap::new()),
         });
         let intake = Intake::new(
             subtwin_hear::Settings::default(),

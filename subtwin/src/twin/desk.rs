@@ -19,6 +19,7 @@ use subtwin_store::{RequestRow, Stage, Store};
 use subtwin_teams::Presence;
 use subtwin_understand::{Directory, Proposal, Understanding, Understood};
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::cards::Cards;
 use super::replies;
@@ -47,6 +48,7 @@ pub(crate) struct Desk {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) open: Mutex<HashMap<ChatId, Open>>,
+    pub(super) lanes: Mutex<HashMap<ChatId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 /// A prompt that waits for its answer, and what comes after it.
@@ -60,6 +62,23 @@ pub(super) struct Open {
 #[async_trait]
 impl Handler for Desk {
     async fn handle(&self, heard: Heard) {
+        let lane = self.lane(&heard.chat);
+        let _turn = lane.lock().await;
+        self.serve(heard).await;
+    }
+}
+
+impl Desk {
+    /// The turn in one conversation. Whoever reads or answers there holds it, so that a prompt is
+    /// never overtaken: the intake, and what goes on after a restart.
+    pub(super) fn lane(&self, chat: &ChatId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
+        Arc::clone(lanes.entry(chat.clone()).or_default())
+    }
+
+    /// Serves one message; the caller holds its conversation's turn.
+    pub(super) async fn serve(&self, heard: Heard) {
         if !heard.one_on_one {
             tracing::debug!(chat = %heard.chat, "not a one-to-one conversation");
             return;
@@ -75,9 +94,7 @@ impl Handler for Desk {
             tracing::error!(%cause, chat = %heard.chat, "could not answer");
         }
     }
-}
 
-impl Desk {
     async fn line(&self, heard: &Heard) -> Result<(), ChannelError> {
         let now = self.clock.now();
         if let Some(Open { waiting, row, next }) = self.take_open(&heard.chat) {
@@ -258,17 +275,20 @@ impl Desk {
         self.save(&row).await;
         let followed = Followed::new(&opened, action, headline);
         let _busy = self.presence.busy();
-        let mut acting = std::pin::pin!(subtwin_act::run(opened, &*self.hands, &*self.clock));
+        let ended = CancellationToken::new();
+        let acting = async {
+            let result = subtwin_act::run(opened, &*self.hands, &*self.clock).await;
+            ended.cancel();
+            result
+        };
         let announcing = async {
-            sleep(A_MOMENT).await;
-            if let Err(cause) = self.channel.post(&row.chat, &replies::on_it()).await {
+            if ended.run_until_cancelled(sleep(A_MOMENT)).await.is_some()
+                && let Err(cause) = self.channel.post(&row.chat, &replies::on_it()).await
+            {
                 tracing::warn!(%cause, "could not say that it takes a while");
             }
         };
-        let (ticket, outcome) = tokio::select! {
-            ended = &mut acting => ended,
-            () = announcing => acting.await,
-        };
+        let ((ticket, outcome), ()) = tokio::join!(acting, announcing);
         let receipt = match self.log.close(ticket, outcome.clone()).await {
             Ok(closed) => closed.receipt.to_string(),
             Err(cause) => {
@@ -331,10 +351,14 @@ impl Desk {
         let words = replies::handed_over(&heard.from.display_name, context);
         let told = match self.channel.direct(human).await {
             // What a stranger wrote must not stand below the human's own open prompt.
-            Ok(chat) => match self.channel.post(&chat, &words).await {
-                Ok(_) => self.prompt_again(&chat).await,
-                Err(cause) => Err(cause),
-            },
+            Ok(chat) => {
+                let lane = self.lane(&chat);
+                let _turn = lane.lock().await;
+                match self.channel.post(&chat, &words).await {
+                    Ok(_) => self.prompt_again(&chat).await,
+                    Err(cause) => Err(cause),
+                }
+            }
             Err(cause) => Err(cause),
         };
         if let Err(cause) = told {
@@ -356,16 +380,23 @@ impl Desk {
     /// Lets go of every prompt whose time is over. Called every few seconds.
     pub(super) async fn sweep(&self) {
         let now = self.clock.now();
-        let late: Vec<Open> = {
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-            let chats: Vec<ChatId> = open
-                .iter()
+        let late: Vec<ChatId> = {
+            let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.iter()
                 .filter(|(_, open)| open.waiting.is_expired(now))
                 .map(|(chat, _)| chat.clone())
-                .collect();
-            chats.iter().filter_map(|chat| open.remove(chat)).collect()
+                .collect()
         };
-        for Open { waiting, row, .. } in late {
+        for chat in late {
+            let lane = self.lane(&chat);
+            // Somebody is being served there: their message ends the prompt.
+            let Ok(_turn) = lane.try_lock() else { continue };
+            let Some(open) = self.take_open(&chat) else { continue };
+            if !open.waiting.is_expired(now) {
+                self.put_open(open);
+                continue;
+            }
+            let Open { waiting, row, .. } = open;
             if let Err(cause) = self.give_up(waiting.end(Declined::Expired), row).await {
                 tracing::warn!(%cause, "could not say that a prompt expired");
             }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use subtwin_hear::Handler as _;
 use subtwin_kernel::{ChatId, MessageId, Outcome, RequestId, TenantEntry};
 use subtwin_primitives::{Event, Intent, Seen};
 use subtwin_record::audit::{Archive, Kept, Sought};
@@ -36,6 +35,7 @@ struct LeftInChat {
 /// What the record says about one request.
 #[derive(Debug, Default)]
 struct OnRecord {
+    begun: bool,
     intent: Option<(Box<Intent>, Timestamp)>,
     outcome: Option<Outcome>,
     receipt: String,
@@ -84,6 +84,9 @@ impl Desk {
             }
             self.look_up(interrupted).await;
         }
+        // What is written meanwhile waits its turn in this conversation, and no longer than this.
+        let lane = self.lane(chat);
+        let _turn = lane.lock().await;
         for row in left.requests {
             self.go_on(row).await;
         }
@@ -105,9 +108,15 @@ impl Desk {
     }
 
     async fn go_on(&self, row: RequestRow) {
-        let known = self.on_record(row.request).await;
+        let Some(known) = self.on_record(row.request).await else { return };
         let (Some((intent, opened_at)), Some(outcome)) = (known.intent, known.outcome) else {
-            self.restarted(row).await;
+            // Only where nothing was begun is it certain that nothing happened. Otherwise the row
+            // stays as it is, for the next start.
+            if known.begun {
+                tracing::error!(request = %row.request, "begun, and its outcome is not on record");
+            } else {
+                self.restarted(row).await;
+            }
             return;
         };
         let followed = Followed::of(
@@ -172,7 +181,7 @@ impl Desk {
     async fn answer_again(&self, chat: &ChatId, message: MessageId, voice: &Voice) {
         match self.channel.own_since(chat, message).await {
             Ok(own) if own.is_empty() => match voice.heard(chat, message).await {
-                Ok(Some(heard)) => self.handle(heard).await,
+                Ok(Some(heard)) => self.serve(heard).await,
                 Ok(None) => {}
                 Err(cause) => {
                     tracing::warn!(%cause, "an unanswered message cannot be read");
@@ -190,7 +199,8 @@ impl Desk {
         }
     }
 
-    async fn on_record(&self, request: RequestId) -> OnRecord {
+    /// `None` when the record cannot be read: then nothing is known, and nothing may be said.
+    async fn on_record(&self, request: RequestId) -> Option<OnRecord> {
         let dir = self.evidence.clone();
         let read = tokio::task::spawn_blocking(move || {
             Archive::open(&dir).and_then(|archive| archive.show(&Sought::Request(request)))
@@ -199,18 +209,21 @@ impl Desk {
             Ok(Ok(shown)) => shown,
             Ok(Err(cause)) => {
                 tracing::error!(%cause, "the record cannot be read back");
-                return OnRecord::default();
+                return None;
             }
             Err(cause) => {
                 tracing::error!(%cause, "the record cannot be read back");
-                return OnRecord::default();
+                return None;
             }
         };
         let mut known = OnRecord::default();
         for row in shown {
             let Kept::Whole(record) = row.record else { continue };
             match record.event {
-                Event::Intent(intent) => known.intent = Some((intent, record.at)),
+                Event::Intent(intent) => {
+                    known.begun = true;
+                    known.intent = Some((intent, record.at));
+                }
                 Event::Outcome(event) => {
                     known.outcome = Some(event.outcome);
                     known.receipt = row.receipt.to_string();
@@ -224,7 +237,7 @@ impl Desk {
                 Event::Proposed(_) | Event::Declined(_) | Event::Twin(_) | Event::Erased(_) => {}
             }
         }
-        known
+        Some(known)
     }
 }
 
