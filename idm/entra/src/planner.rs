@@ -121,7 +121,7 @@ fn unavailable(doing: &'static str, cause: GraphError) -> Refusal {
             "twin-may-not-read",
             format!(
                 "I am not allowed to read what I need for this ({doing}). An administrator must \
-                 give me the permission or the role; `subtwin doctor` names it."
+                 give me the permission or the role; docs/admin lists what each tool needs."
             ),
         ),
         _ => Refusal::Unavailable { doing, cause: cause.into() },
