@@ -2,16 +2,22 @@
 //!
 //! No I/O and no async. Whatever two steps of the flow both speak about is named here, once.
 
+mod action;
+mod call;
 mod clock;
 mod directory;
 mod entropy;
 mod ids;
+pub mod names;
 mod outcome;
 mod plan;
+mod property;
 mod secret;
 mod tool;
 mod words;
 
+pub use action::{Action, MethodKind, MethodRef, Touch};
+pub use call::{Call, Which, Who};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use directory::{Group, GroupKind, Licence, Person};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
@@ -19,7 +25,8 @@ pub use ids::{
     AppId, ChatId, GroupId, IdError, MessageId, RequestId, SkuId, TenantId, TwinId, UserId,
 };
 pub use outcome::{Outcome, TenantEntry};
-pub use plan::{Digest, Method, Plan, Step, Summary};
+pub use plan::{Approval, Digest, Inverse, Method, Part, Plan, Rules, Shown, Step};
+pub use property::Property;
 pub use secret::{ClientState, KeyBytes, Secret};
-pub use tool::{Action, Call, Effect, PrincipalKind, Risk, Tool, UnknownTool, Which, Who};
+pub use tool::{Effect, PrincipalKind, Risk, Tool, UnknownTool};
 pub use words::{Paragraph, Span, Words};

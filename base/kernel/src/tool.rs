@@ -3,8 +3,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{GroupId, SkuId, UserId};
-
 /// The tools a twin can be deployed with. The catalog is closed: what is not here cannot happen.
 #[derive(
     Clone,
@@ -23,6 +21,27 @@ pub enum Tool {
     /// Look a person up.
     #[serde(rename = "entra.user.find")]
     UserFind,
+    /// Say why somebody cannot sign in.
+    #[serde(rename = "entra.signin.explain")]
+    SigninExplain,
+    /// Set a new password.
+    #[serde(rename = "entra.password.reset")]
+    PasswordReset,
+    /// Issue a temporary access pass.
+    #[serde(rename = "entra.tap.issue")]
+    TapIssue,
+    /// Remove every sign-in method but the password.
+    #[serde(rename = "entra.mfa.reset")]
+    MfaReset,
+    /// Sign a person out everywhere.
+    #[serde(rename = "entra.session.revoke")]
+    SessionRevoke,
+    /// Keep an account from signing in.
+    #[serde(rename = "entra.account.block")]
+    AccountBlock,
+    /// Let an account sign in again.
+    #[serde(rename = "entra.account.unblock")]
+    AccountUnblock,
     /// Give a person a licence.
     #[serde(rename = "m365.license.assign")]
     LicenseAssign,
@@ -35,9 +54,9 @@ pub enum Tool {
     /// Take a person out of a group.
     #[serde(rename = "entra.groupmember.remove")]
     GroupMemberRemove,
-    /// Sign a person out everywhere.
-    #[serde(rename = "entra.session.revoke")]
-    SessionRevoke,
+    /// Change what a person's profile says, or their manager.
+    #[serde(rename = "entra.user.update")]
+    UserUpdate,
 }
 
 /// Whether a tool changes anything.
@@ -50,16 +69,32 @@ pub enum Effect {
     Write,
 }
 
-/// How much harm a mistaken yes would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
+/// How much harm a mistaken yes would do, from least to most.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Risk {
     /// Reads only.
     Read,
     /// Easily undone.
     Low,
-    /// Grants access or starts the clock on somebody's data.
+    /// Grants or takes access, or starts the clock on somebody's data.
     High,
+    /// Whoever misuses it becomes somebody else.
+    HighPrivilege,
+    /// As [`Risk::HighPrivilege`], and what is lost cannot be brought back.
+    Destructive,
 }
 
 /// Which kind of principal a twin acts as.
@@ -76,13 +111,20 @@ pub enum PrincipalKind {
 
 impl Tool {
     /// Every tool, in catalog order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 13] = [
         Self::UserFind,
+        Self::SigninExplain,
+        Self::PasswordReset,
+        Self::TapIssue,
+        Self::MfaReset,
+        Self::SessionRevoke,
+        Self::AccountBlock,
+        Self::AccountUnblock,
         Self::LicenseAssign,
         Self::LicenseRemove,
         Self::GroupMemberAdd,
         Self::GroupMemberRemove,
-        Self::SessionRevoke,
+        Self::UserUpdate,
     ];
 
     /// Its name, `domain.object.verb`.
@@ -90,34 +132,68 @@ impl Tool {
     pub const fn name(self) -> &'static str {
         match self {
             Self::UserFind => "entra.user.find",
+            Self::SigninExplain => "entra.signin.explain",
+            Self::PasswordReset => "entra.password.reset",
+            Self::TapIssue => "entra.tap.issue",
+            Self::MfaReset => "entra.mfa.reset",
+            Self::SessionRevoke => "entra.session.revoke",
+            Self::AccountBlock => "entra.account.block",
+            Self::AccountUnblock => "entra.account.unblock",
             Self::LicenseAssign => "m365.license.assign",
             Self::LicenseRemove => "m365.license.remove",
             Self::GroupMemberAdd => "entra.groupmember.add",
             Self::GroupMemberRemove => "entra.groupmember.remove",
-            Self::SessionRevoke => "entra.session.revoke",
+            Self::UserUpdate => "entra.user.update",
         }
     }
 
     /// Whether it changes anything.
     #[must_use]
     pub const fn effect(self) -> Effect {
-        match self {
-            Self::UserFind => Effect::Read,
-            Self::LicenseAssign
-            | Self::LicenseRemove
-            | Self::GroupMemberAdd
-            | Self::GroupMemberRemove
-            | Self::SessionRevoke => Effect::Write,
+        match self.risk() {
+            Risk::Read => Effect::Read,
+            Risk::Low | Risk::High | Risk::HighPrivilege | Risk::Destructive => Effect::Write,
         }
     }
 
-    /// How much harm a mistaken yes would do.
+    /// How much harm a mistaken yes would do, at least; some arguments raise it ([`crate::Action::risk`]).
     #[must_use]
     pub const fn risk(self) -> Risk {
         match self {
-            Self::UserFind => Risk::Read,
-            Self::LicenseAssign | Self::GroupMemberRemove | Self::SessionRevoke => Risk::Low,
-            Self::LicenseRemove | Self::GroupMemberAdd => Risk::High,
+            Self::UserFind | Self::SigninExplain => Risk::Read,
+            Self::SessionRevoke
+            | Self::LicenseAssign
+            | Self::GroupMemberRemove
+            | Self::UserUpdate => Risk::Low,
+            Self::AccountBlock
+            | Self::AccountUnblock
+            | Self::LicenseRemove
+            | Self::GroupMemberAdd => Risk::High,
+            Self::PasswordReset | Self::TapIssue => Risk::HighPrivilege,
+            Self::MfaReset => Risk::Destructive,
+        }
+    }
+}
+
+impl Risk {
+    /// Its name, as in policies and descriptors.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Low => "low",
+            Self::High => "high",
+            Self::HighPrivilege => "high-privilege",
+            Self::Destructive => "destructive",
+        }
+    }
+
+    /// Whether it is done for one person at a time, in a plan of its own.
+    #[must_use]
+    pub const fn stands_alone(self) -> bool {
+        match self {
+            Self::Read | Self::Low | Self::High => false,
+            Self::HighPrivilege | Self::Destructive => true,
         }
     }
 }
@@ -144,111 +220,6 @@ impl FromStr for Tool {
     }
 }
 
-/// A person as somebody spoke of them, not yet looked up.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Who {
-    /// The requester.
-    Me,
-    /// By name, mail address or UPN.
-    Named(String),
-    /// Somebody already found in this conversation.
-    Known(UserId),
-    /// Somebody's manager.
-    ManagerOf(Box<Self>),
-}
-
-/// A group or a licence as somebody spoke of it, not yet looked up.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Which<Id> {
-    /// By name.
-    Named(String),
-    /// Already found in this conversation.
-    Known(Id),
-}
-
-/// What a brain may ask for: a tool, and the words its objects were named by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "tool", deny_unknown_fields)]
-#[expect(missing_docs, reason = "the fields are the tool's arguments, named for what they are")]
-pub enum Call {
-    #[serde(rename = "entra.user.find")]
-    UserFind { person: Who },
-    #[serde(rename = "m365.license.assign")]
-    LicenseAssign { person: Who, licence: Which<SkuId> },
-    #[serde(rename = "m365.license.remove")]
-    LicenseRemove { person: Who, licence: Which<SkuId> },
-    #[serde(rename = "entra.groupmember.add")]
-    GroupMemberAdd { person: Who, group: Which<GroupId> },
-    #[serde(rename = "entra.groupmember.remove")]
-    GroupMemberRemove { person: Who, group: Which<GroupId> },
-    #[serde(rename = "entra.session.revoke")]
-    SessionRevoke { person: Who },
-}
-
-impl Call {
-    /// The tool it asks for.
-    #[must_use]
-    pub const fn tool(&self) -> Tool {
-        match self {
-            Self::UserFind { .. } => Tool::UserFind,
-            Self::LicenseAssign { .. } => Tool::LicenseAssign,
-            Self::LicenseRemove { .. } => Tool::LicenseRemove,
-            Self::GroupMemberAdd { .. } => Tool::GroupMemberAdd,
-            Self::GroupMemberRemove { .. } => Tool::GroupMemberRemove,
-            Self::SessionRevoke { .. } => Tool::SessionRevoke,
-        }
-    }
-}
-
-/// A [`Call`] with every name resolved to one directory object.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(tag = "tool")]
-#[expect(missing_docs, reason = "the fields are the tool's arguments, named for what they are")]
-pub enum Action {
-    #[serde(rename = "entra.user.find")]
-    UserFind { person: UserId },
-    #[serde(rename = "m365.license.assign")]
-    LicenseAssign { person: UserId, sku: SkuId },
-    #[serde(rename = "m365.license.remove")]
-    LicenseRemove { person: UserId, sku: SkuId },
-    #[serde(rename = "entra.groupmember.add")]
-    GroupMemberAdd { person: UserId, group: GroupId },
-    #[serde(rename = "entra.groupmember.remove")]
-    GroupMemberRemove { person: UserId, group: GroupId },
-    #[serde(rename = "entra.session.revoke")]
-    SessionRevoke { person: UserId },
-}
-
-impl Action {
-    /// The tool that does it.
-    #[must_use]
-    pub const fn tool(&self) -> Tool {
-        match self {
-            Self::UserFind { .. } => Tool::UserFind,
-            Self::LicenseAssign { .. } => Tool::LicenseAssign,
-            Self::LicenseRemove { .. } => Tool::LicenseRemove,
-            Self::GroupMemberAdd { .. } => Tool::GroupMemberAdd,
-            Self::GroupMemberRemove { .. } => Tool::GroupMemberRemove,
-            Self::SessionRevoke { .. } => Tool::SessionRevoke,
-        }
-    }
-
-    /// The person it is about.
-    #[must_use]
-    pub const fn person(&self) -> UserId {
-        match self {
-            Self::UserFind { person }
-            | Self::LicenseAssign { person, .. }
-            | Self::LicenseRemove { person, .. }
-            | Self::GroupMemberAdd { person, .. }
-            | Self::GroupMemberRemove { person, .. }
-            | Self::SessionRevoke { person } => *person,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,6 +229,17 @@ mod tests {
         for tool in Tool::ALL {
             assert_eq!(tool.name().parse::<Tool>().unwrap(), tool);
             assert_eq!(serde_json::to_value(tool).unwrap(), tool.name());
+            assert!(
+                tool.name().split('.').count() == 3 && !tool.name().contains('_'),
+                "{tool}: an MCP name must map back without loss"
+            );
+        }
+    }
+
+    #[test]
+    fn a_risks_name_is_what_its_json_says() {
+        for tool in Tool::ALL {
+            assert_eq!(serde_json::to_value(tool.risk()).unwrap(), tool.risk().name());
         }
     }
 }
