@@ -1,6 +1,8 @@
 use async_trait::async_trait;
 use subtwin_kernel::{Call, Words};
 
+use crate::Mode;
+
 /// What a brain sees of a conversation: recent lines, oldest first, the last one to be answered.
 /// Holds no ids of tokens, no secrets.
 #[derive(Clone, Debug)]
@@ -14,7 +16,14 @@ pub struct Talk {
 pub enum Turn {
     /// It asks for tools, in this order. Pronouns and "the same" may stand in a name as they were
     /// said: whoever resolves the calls remembers what they mean.
-    Calls(Vec<Call>),
+    Calls {
+        /// What it asks for.
+        calls: Vec<Call>,
+        /// Whether it is to be done, or only shown ("what would happen if …").
+        mode: Mode,
+    },
+    /// The person wants the last thing done for them taken back.
+    Undo,
     /// It only talks. Shown as talk, never as a prompt.
     Say(Words),
     /// The person takes back what they asked.

@@ -11,14 +11,14 @@ mod small;
 mod token;
 
 use async_trait::async_trait;
-use subtwin_kernel::{Tool, Words};
+use subtwin_kernel::Words;
 
 use self::asked::Asked;
 use self::noise::bare;
 use self::reading::Reader;
 use self::small::{Small, small};
 use self::token::{Line, Token, plain};
-use crate::{Brain, BrainError, Talk, Turn, text};
+use crate::{Brain, BrainError, Mode, Talk, Turn, text};
 
 /// Most lines of talk that are read again to follow up on them.
 const LOOK_BACK: usize = 16;
@@ -111,19 +111,8 @@ impl Thread<'_> {
             Small::Bye => say(BYE),
             Small::Yes => say(NOTHING_OPEN),
             Small::No => say(NOTHING_DONE),
-            Small::Undo => self.undo(),
+            Small::Undo => Turn::Undo,
         })
-    }
-
-    fn undo(&mut self) -> Turn {
-        if self.last.iter().any(|asked| asked.tool == Tool::SessionRevoke) {
-            return say(SIGN_OUT_STAYS);
-        }
-        let back: Option<Vec<_>> = self.last.iter().rev().map(Asked::undone).collect();
-        match back {
-            Some(back) if !back.is_empty() => self.calls(back),
-            Some(_) | None => say(NOTHING_TO_UNDO),
-        }
     }
 
     /// A request in full, the missing piece of the one before, or a follow-up.
@@ -160,7 +149,7 @@ impl Thread<'_> {
     fn calls(&mut self, asked: Vec<Asked>) -> Turn {
         let calls = asked.iter().flat_map(Asked::calls).collect();
         self.last = asked;
-        Turn::Calls(calls)
+        Turn::Calls { calls, mode: Mode::Ask }
     }
 
     /// What is no request of the catalog.
@@ -225,8 +214,4 @@ const THANKS: &str = "You're welcome.";
 const BYE: &str = "Goodbye!";
 const NOTHING_OPEN: &str = "Nothing is waiting for a yes right now. What can I do for you?";
 const NOTHING_DONE: &str = "All right, I'm changing nothing.";
-const NOTHING_TO_UNDO: &str =
-    "I don't see a change here that I could undo. Tell me what should be different, and for whom.";
-const SIGN_OUT_STAYS: &str =
-    "A sign-out can't be undone, but nothing is lost: signing in again is all it takes.";
 const WHAT_FOR_THEM: &str = "Good to know. What shall I do for them?";

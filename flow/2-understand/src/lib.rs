@@ -19,6 +19,5 @@ mod understanding;
 pub use brain::{Brain, BrainError, Talk, Turn};
 pub use builtin::Builtin;
 pub use directory::{Directory, LookupError};
-pub use proposal::Proposal;
-pub use text::shown;
+pub use proposal::{Mode, Proposal};
 pub use understanding::{Contact, Settings, UnderstandError, Understanding, Understood};

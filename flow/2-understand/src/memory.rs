@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use subtwin_hear::Heard;
+use subtwin_kernel::names::shown;
 use subtwin_kernel::{Action, Call, ChatId, GroupId, Person, SkuId, UserId};
 
+use crate::Mode;
 use crate::pick::Choice;
 use crate::text;
 
@@ -107,6 +109,7 @@ pub(crate) struct Which {
     pub(crate) phrase: String,
     pub(crate) choices: Vec<Choice>,
     pub(crate) calls: Vec<Call>,
+    pub(crate) mode: Mode,
     /// The message that asked.
     pub(crate) heard: Heard,
 }
@@ -121,7 +124,7 @@ pub(crate) struct Mention {
 
 impl From<&Person> for Mention {
     fn from(person: &Person) -> Self {
-        let label = format!("{} ({})", text::shown(&person.display_name), text::shown(&person.upn));
+        let label = format!("{} ({})", shown(&person.display_name), shown(&person.upn));
         Self { id: person.id, label }
     }
 }

@@ -1,7 +1,10 @@
 //! From names to directory objects. Finds, asks, or says that there is none; never chooses.
 
+use std::collections::BTreeMap;
+
 use subtwin_kernel::{
-    Action, Call, Effect, Group, GroupId, Licence, Person, SkuId, UserId, Which, Who, Words,
+    Action, Call, Effect, Group, GroupId, Licence, Person, Property, SkuId, UserId, Which, Who,
+    Words,
 };
 
 use crate::memory::{Conversation, Mention, Target};
@@ -10,6 +13,10 @@ use crate::{Directory, LookupError, licence, refer, say, text};
 
 /// Longest name that is looked up, in bytes.
 const LONGEST_NAME: usize = 200;
+
+/// How long an access pass lasts when nobody says, in minutes (Graph page "temporaryAccessPass-
+/// AuthenticationMethod").
+const USUAL_PASS_MINUTES: u32 = 60;
 
 /// How many "the manager of" may be nested.
 const MOST_MANAGERS: usize = 3;
@@ -102,12 +109,33 @@ impl<'a> Resolver<'a> {
             Call::UserFind { person } => {
                 self.people(person, |person| Action::UserFind { person }).await?
             }
+            Call::SigninExplain { person } => {
+                self.people(person, |person| Action::SigninExplain { person }).await?
+            }
+            Call::PasswordReset { person } => {
+                self.people(person, |person| Action::PasswordReset { person }).await?
+            }
+            Call::TapIssue { person, minutes, reusable } => {
+                let (minutes, reusable) = (minutes.unwrap_or(USUAL_PASS_MINUTES), *reusable);
+                self.people(person, |person| Action::TapIssue { person, minutes, reusable }).await?
+            }
+            Call::MfaReset { person } => {
+                self.people(person, |person| Action::MfaReset { person }).await?
+            }
             Call::SessionRevoke { person } => {
                 self.people(person, |person| Action::SessionRevoke { person }).await?
             }
+            Call::AccountBlock { person } => {
+                self.people(person, |person| Action::AccountBlock { person }).await?
+            }
+            Call::AccountUnblock { person } => {
+                self.people(person, |person| Action::AccountUnblock { person }).await?
+            }
             Call::LicenseAssign { person, licence } => {
                 let sku = self.licence(licence).await?;
-                self.people(person, |person| Action::LicenseAssign { person, sku }).await?
+                let assign =
+                    |person| Action::LicenseAssign { person, sku, disabled_plans: Vec::new() };
+                self.people(person, assign).await?
             }
             Call::LicenseRemove { person, licence } => {
                 let sku = self.licence(licence).await?;
@@ -121,7 +149,38 @@ impl<'a> Resolver<'a> {
                 let group = self.group(group).await?;
                 self.people(person, |person| Action::GroupMemberRemove { person, group }).await?
             }
+            Call::UserUpdate { person, set, manager } => {
+                self.update(person, set, manager.as_ref()).await?
+            }
         })
+    }
+
+    /// What a profile is to say becomes one action, what a password reset relies on another, the
+    /// manager a third.
+    async fn update(
+        &mut self,
+        person: &Who,
+        set: &BTreeMap<Property, String>,
+        manager: Option<&Who>,
+    ) -> Result<Vec<Action>, Stop> {
+        let (credential, profile): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            set.clone().into_iter().partition(|(property, _)| property.is_credential());
+        let manager = match manager {
+            Some(who) => match self.who(who).await? {
+                People::All(people) | People::FirstOf(people) => people.into_iter().next(),
+            },
+            None => None,
+        };
+        let mut actions = Vec::new();
+        for set in [profile, credential].into_iter().filter(|set| !set.is_empty()) {
+            let update = |person| Action::UserUpdate { person, set: set.clone() };
+            actions.extend(self.people(person, update).await?);
+        }
+        if let Some(manager) = manager {
+            let set = |person| Action::ManagerSet { person, manager: Some(manager.id) };
+            actions.extend(self.people(person, set).await?);
+        }
+        Ok(actions)
     }
 
     async fn people(

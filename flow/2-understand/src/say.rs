@@ -1,9 +1,9 @@
 //! What the twin says in this step.
 
+use subtwin_kernel::names::{shown, shown_up_to};
 use subtwin_kernel::{Group, GroupKind, Licence, Person, Span, Tool, Words};
 
 use crate::pick::Choice;
-use crate::text::{shown, tame};
 use crate::understanding::Contact;
 
 /// Most choices in a list.
@@ -165,6 +165,13 @@ pub(crate) fn help(tools: &[Tool], contact: &Contact) -> Words {
             Tool::GroupMemberRemove => {
                 ("Take somebody out of a group", "remove Sarah Lin from Finance")
             }
+            Tool::SigninExplain => ("Say why a sign-in fails", "why can't Sarah Lin sign in?"),
+            Tool::PasswordReset => ("Set a new password", "reset Sarah Lin's password"),
+            Tool::TapIssue => ("Issue an access pass", "give Sarah Lin a temporary access pass"),
+            Tool::MfaReset => ("Remove sign-in methods", "reset Sarah Lin's MFA"),
+            Tool::AccountBlock => ("Block an account", "block Sarah Lin"),
+            Tool::AccountUnblock => ("Unblock an account", "unblock Sarah Lin"),
+            Tool::UserUpdate => ("Change a profile", "set Sarah Lin's job title to Sales Lead"),
             Tool::SessionRevoke => {
                 ("Sign somebody out everywhere", "sign Sarah Lin out everywhere")
             }
@@ -183,7 +190,14 @@ const fn ability(tool: Tool) -> &'static str {
         Tool::LicenseRemove => "take licences away",
         Tool::GroupMemberAdd => "add people to groups",
         Tool::GroupMemberRemove => "take people out of groups",
+        Tool::SigninExplain => "say why a sign-in fails",
+        Tool::PasswordReset => "set new passwords",
+        Tool::TapIssue => "issue access passes",
+        Tool::MfaReset => "remove sign-in methods",
         Tool::SessionRevoke => "sign people out",
+        Tool::AccountBlock => "block accounts",
+        Tool::AccountUnblock => "unblock accounts",
+        Tool::UserUpdate => "change profiles",
     }
 }
 
@@ -194,7 +208,7 @@ pub(crate) fn tamed(words: &Words) -> Words {
         let spans = paragraph.iter().map(|span| match span {
             Span::Plain(text) | Span::Strong(text) => text.as_str(),
         });
-        tame(&spans.collect::<String>(), LONGEST_TALK)
+        shown_up_to(&spans.collect::<String>(), LONGEST_TALK)
     });
     lines.fold(Words::default(), Words::line)
 }

@@ -3,13 +3,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use subtwin_hear::Heard;
+use subtwin_kernel::names::{shown, shown_up_to};
 use subtwin_kernel::{Call, ChatId, Entropy, Tool, Which, Who, Words};
 
 use crate::memory::{self, Conversation, Memory, Open, Target};
 use crate::pick::{self, Choice};
 use crate::resolve::{Resolver, Stop};
-use crate::text::{self, shown};
-use crate::{Brain, BrainError, Directory, LookupError, Proposal, Talk, Turn, say};
+use crate::text;
+use crate::{Brain, BrainError, Directory, LookupError, Mode, Proposal, Talk, Turn, say};
 
 /// Longest message that is read, in characters.
 const LONGEST_MESSAGE: usize = 2_000;
@@ -67,8 +68,10 @@ impl Settings {
 /// What a message comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Understood {
-    /// One or more single requests, in this order, every name resolved.
-    Propose(Vec<Proposal>),
+    /// A request, every name resolved.
+    Propose(Proposal),
+    /// The last thing done for this person is to be taken back.
+    Undo,
     /// An answer or a question.
     Say(Words),
     /// A human takes over.
@@ -165,7 +168,8 @@ impl Understanding {
             Open::Which(which) => {
                 if let Some(choice) = pick::pick(&heard.text, &which.choices) {
                     let calls = settle(&which, choice, talk);
-                    return self.propose(&calls, &which.heard, None, talk, now, entropy).await;
+                    let wish = Wish { calls: &calls, mode: which.mode };
+                    return self.propose(wish, &which.heard, None, talk, now, entropy).await;
                 }
                 asked = Some(which);
             }
@@ -180,9 +184,11 @@ impl Understanding {
         }
         let turn = self.ask_brain(talk).await?;
         Ok(match (turn, asked) {
-            (Turn::Calls(calls), asked) => {
-                return self.propose(&calls, heard, asked.as_deref(), talk, now, entropy).await;
+            (Turn::Calls { calls, mode }, asked) => {
+                let wish = Wish { calls: &calls, mode };
+                return self.propose(wish, heard, asked.as_deref(), talk, now, entropy).await;
             }
+            (Turn::Undo, _) => Understood::Undo,
             (Turn::Cancel, _) => Understood::Cancel,
             (Turn::HandOver, _) => Understood::HandOver {
                 words: say::handing_over(&self.settings.contact),
@@ -212,13 +218,14 @@ impl Understanding {
     /// put twice.
     async fn propose(
         &self,
-        calls: &[Call],
+        wish: Wish<'_>,
         heard: &Heard,
         asked: Option<&memory::Which>,
         talk: &mut Conversation,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<Understood, UnderstandError> {
+        let Wish { calls, mode } = wish;
         let foreign = calls.iter().find(|call| !self.settings.tools.contains(&call.tool()));
         if let Some(call) = foreign {
             let words = say::not_deployed(call.tool(), &self.settings.contact);
@@ -236,16 +243,12 @@ impl Understanding {
             Ok(actions) if actions.is_empty() => {
                 Ok(self.offer(say::declined(&heard.text, &self.settings.contact), heard, talk))
             }
-            Ok(actions) => Ok(Understood::Propose(
-                actions
-                    .into_iter()
-                    .map(|action| Proposal {
-                        request: entropy.request_id(now),
-                        heard: heard.clone(),
-                        action,
-                    })
-                    .collect(),
-            )),
+            Ok(actions) => Ok(Understood::Propose(Proposal {
+                request: entropy.request_id(now),
+                heard: heard.clone(),
+                actions,
+                mode,
+            })),
             Err(Stop::Say(words)) => Ok(Understood::Say(words)),
             Err(Stop::Failed(error)) => Err(UnderstandError::Lookup(error)),
             Err(Stop::Ask(question)) => {
@@ -259,6 +262,7 @@ impl Understanding {
                     phrase: question.phrase,
                     choices: question.choices,
                     calls: calls.to_vec(),
+                    mode,
                     heard: heard.clone(),
                 }));
                 Ok(Understood::Say(words))
@@ -280,6 +284,13 @@ impl Understanding {
     }
 }
 
+/// What a brain asked for.
+#[derive(Clone, Copy)]
+struct Wish<'a> {
+    calls: &'a [Call],
+    mode: Mode,
+}
+
 /// Puts the choice in place of the name that was asked about, and remembers both.
 fn settle(which: &memory::Which, choice: &Choice, talk: &mut Conversation) -> Vec<Call> {
     let phrase = text::key(&which.phrase);
@@ -289,33 +300,27 @@ fn settle(which: &memory::Which, choice: &Choice, talk: &mut Conversation) -> Ve
     }
     let mut calls = which.calls.clone();
     for call in &mut calls {
-        match (call, &choice.target) {
-            (
-                Call::UserFind { person }
-                | Call::SessionRevoke { person }
-                | Call::LicenseAssign { person, .. }
-                | Call::LicenseRemove { person, .. }
-                | Call::GroupMemberAdd { person, .. }
-                | Call::GroupMemberRemove { person, .. },
-                Target::Person(chosen),
-            ) => replace_who(person, &phrase, chosen),
-            (
-                Call::LicenseAssign { licence, .. } | Call::LicenseRemove { licence, .. },
-                Target::Licence(sku),
-            ) => replace_which(licence, &phrase, *sku),
-            (
-                Call::GroupMemberAdd { group, .. } | Call::GroupMemberRemove { group, .. },
-                Target::Group(id),
-            ) => replace_which(group, &phrase, *id),
-            (
-                Call::UserFind { .. }
-                | Call::SessionRevoke { .. }
-                | Call::LicenseAssign { .. }
-                | Call::LicenseRemove { .. }
-                | Call::GroupMemberAdd { .. }
-                | Call::GroupMemberRemove { .. },
-                Target::Licence(_) | Target::Group(_),
-            ) => {}
+        match &choice.target {
+            Target::Person(chosen) => {
+                replace_who(call.person_mut(), &phrase, chosen);
+                if let Call::UserUpdate { manager: Some(manager), .. } = call {
+                    replace_who(manager, &phrase, chosen);
+                }
+            }
+            Target::Licence(sku) => {
+                if let Call::LicenseAssign { licence, .. } | Call::LicenseRemove { licence, .. } =
+                    call
+                {
+                    replace_which(licence, &phrase, *sku);
+                }
+            }
+            Target::Group(id) => {
+                if let Call::GroupMemberAdd { group, .. } | Call::GroupMemberRemove { group, .. } =
+                    call
+                {
+                    replace_which(group, &phrase, *id);
+                }
+            }
         }
     }
     calls
@@ -339,6 +344,6 @@ fn replace_which<Id>(which: &mut Which<Id>, phrase: &str, id: Id) {
 fn context(heard: &Heard, lines: &[(bool, String)]) -> String {
     let own: Vec<_> = lines.iter().filter(|(from_twin, _)| !from_twin).collect();
     let start = own.len().saturating_sub(4);
-    let own = own.iter().skip(start).map(|(_, line)| text::tame(line, LONGEST_CONTEXT / 4));
+    let own = own.iter().skip(start).map(|(_, line)| shown_up_to(line, LONGEST_CONTEXT / 4));
     format!("{} wrote:\n{}", shown(&heard.from.display_name), own.collect::<Vec<_>>().join("\n"))
 }

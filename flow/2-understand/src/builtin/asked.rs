@@ -1,4 +1,6 @@
-use subtwin_kernel::{Call, Tool, Which, Who};
+use std::collections::BTreeMap;
+
+use subtwin_kernel::{Call, Property, Tool, Which, Who};
 
 /// One thing asked for: a tool, for whom, and what of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -7,6 +9,10 @@ pub(super) struct Asked {
     pub(super) people: Vec<Who>,
     /// Names of licences or groups, as the tool has it.
     pub(super) things: Vec<String>,
+    /// New values of a profile.
+    pub(super) set: BTreeMap<Property, String>,
+    /// Who is to be the manager.
+    pub(super) manager: Option<Who>,
 }
 
 /// What a tool is about besides a person.
@@ -20,7 +26,15 @@ pub(super) enum About {
 impl Asked {
     pub(super) fn about(&self) -> About {
         match self.tool {
-            Tool::UserFind | Tool::SessionRevoke => About::Nothing,
+            Tool::UserFind
+            | Tool::SigninExplain
+            | Tool::PasswordReset
+            | Tool::TapIssue
+            | Tool::MfaReset
+            | Tool::SessionRevoke
+            | Tool::AccountBlock
+            | Tool::AccountUnblock
+            | Tool::UserUpdate => About::Nothing,
             Tool::LicenseAssign | Tool::LicenseRemove => About::Licence,
             Tool::GroupMemberAdd | Tool::GroupMemberRemove => About::Group,
         }
@@ -55,7 +69,18 @@ impl Asked {
                 Tool::GroupMemberRemove => {
                     Call::GroupMemberRemove { person, group: Which::Named(thing) }
                 }
+                Tool::SigninExplain => Call::SigninExplain { person },
+                Tool::PasswordReset => Call::PasswordReset { person },
+                Tool::TapIssue => Call::TapIssue { person, minutes: None, reusable: false },
+                Tool::MfaReset => Call::MfaReset { person },
                 Tool::SessionRevoke => Call::SessionRevoke { person },
+                Tool::AccountBlock => Call::AccountBlock { person },
+                Tool::AccountUnblock => Call::AccountUnblock { person },
+                Tool::UserUpdate => Call::UserUpdate {
+                    person,
+                    set: self.set.clone(),
+                    manager: self.manager.clone(),
+                },
             }
         };
         let pairs = self.people.iter().flat_map(|who| things.iter().map(move |what| (who, what)));
@@ -65,17 +90,5 @@ impl Asked {
     /// The same for other people.
     pub(super) fn for_people(&self, people: &[Who]) -> Self {
         Self { people: people.to_vec(), ..self.clone() }
-    }
-
-    /// What takes it back; nothing for a look or a sign-out.
-    pub(super) fn undone(&self) -> Option<Self> {
-        let tool = match self.tool {
-            Tool::LicenseAssign => Tool::LicenseRemove,
-            Tool::LicenseRemove => Tool::LicenseAssign,
-            Tool::GroupMemberAdd => Tool::GroupMemberRemove,
-            Tool::GroupMemberRemove => Tool::GroupMemberAdd,
-            Tool::UserFind | Tool::SessionRevoke => return None,
-        };
-        Some(Self { tool, ..self.clone() })
     }
 }

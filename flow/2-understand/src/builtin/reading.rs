@@ -1,6 +1,7 @@
 //! From the words of a line to what is asked: clauses, what they share, and follow-ups.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use subtwin_kernel::{Tool, Who};
 
@@ -274,7 +275,13 @@ impl<'a> Reader<'a> {
 }
 
 fn asked(tool: Tool, found: Found) -> Asked {
-    let mut asked = Asked { tool, people: found.people, things: Vec::new() };
+    let mut asked = Asked {
+        tool,
+        people: found.people,
+        things: Vec::new(),
+        set: BTreeMap::new(),
+        manager: None,
+    };
     asked.things = match asked.about() {
         About::Licence => found.licences,
         About::Group => found.groups,
