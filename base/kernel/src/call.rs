@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{GroupId, Property, SkuId, Tool, UserId};
 
 /// A person as somebody spoke of them, not yet looked up.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Who {
     /// The requester.
@@ -19,7 +19,7 @@ pub enum Who {
 }
 
 /// A group or a licence as somebody spoke of it, not yet looked up.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Which<Id> {
     /// By name.
@@ -29,7 +29,7 @@ pub enum Which<Id> {
 }
 
 /// What a brain may ask for: a tool, and the words its objects were named by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "tool", deny_unknown_fields)]
 #[expect(missing_docs, reason = "the fields are the tool's arguments, named for what they are")]
 pub enum Call {

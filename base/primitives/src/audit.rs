@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subtwin_kernel::{
-    Action, AppId, ChatId, Digest, MessageId, Outcome, Plan, PrincipalKind, RequestId, TenantEntry,
+    Action, AppId, Approval, ChatId, Digest, MessageId, Outcome, Plan, PrincipalKind, RequestId, TenantEntry,
     TenantId, Tool, TwinId, UserId,
 };
 use uuid::Uuid;
@@ -12,9 +12,9 @@ use crate::EventKind;
 /// The version of this shape. A reader refuses one it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ShapeVersion {
-    /// The first.
-    #[serde(rename = "subtwin.audit-record/1")]
-    V1,
+    /// The second: several changes, several yeses, and the rules they were made under.
+    #[serde(rename = "subtwin.audit-record/2")]
+    V2,
 }
 
 /// One thing that happened, as evidence. Holds no secret.
@@ -79,16 +79,20 @@ pub struct Asked {
     pub by: Requester,
 }
 
-/// The yes.
+/// One yes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
+    /// The conversation in which it was asked for and given.
+    pub chat: ChatId,
     /// The twin's message that showed the plan.
     pub prompt: MessageId,
     /// The message that said yes.
     pub answer: MessageId,
     /// Who wrote it.
     pub by: UserId,
+    /// Whether it is the target's name, typed, and not only a word of assent.
+    pub typed: bool,
     /// When it was read.
     #[schemars(with = "String")]
     pub at: Timestamp,
@@ -125,9 +129,13 @@ pub struct Proposed {
     /// The twin's message that showed it.
     pub prompt: MessageId,
     /// What it would do.
-    pub action: Action,
+    pub actions: Vec<Action>,
     /// The digest of the plan that was shown.
     pub plan_digest: Digest,
+    /// Who must say yes.
+    pub approval: Approval,
+    /// Only shown: nothing waits for a yes.
+    pub dry_run: bool,
 }
 
 /// A confirmed plan is about to be carried out.
@@ -138,19 +146,32 @@ pub struct Intent {
     pub request: RequestId,
     /// Where and by whom it was asked.
     pub asked: Asked,
-    /// The yes to exactly this plan.
-    pub confirmation: Confirmation,
+    /// The yeses to exactly this plan: the requester's first, then those of the approvers.
+    #[serde(deserialize_with = "at_least_one")]
+    #[schemars(length(min = 1))]
+    pub confirmations: Vec<Confirmation>,
     /// Who carries it out.
     pub twin: Twin,
-    /// The tool.
-    pub tool: Tool,
+    /// The tools, each once.
+    pub tools: Vec<Tool>,
     /// The exact requests, and what the person was shown.
     pub plan: Plan,
     /// SHA-256 over the plan's JSON as it stands here.
     pub plan_digest: Digest,
-    /// What every call of the plan carries as `client-request-id`.
-    #[schemars(with = "String")]
-    pub client_request_id: Uuid,
+    /// What the call of each part carries as `client-request-id`, in the plan's order.
+    #[schemars(with = "Vec<String>")]
+    pub client_request_ids: Vec<Uuid>,
+}
+
+/// An intent without a yes is none.
+fn at_least_one<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Confirmation>, D::Error> {
+    let given = Vec::deserialize(deserializer)?;
+    if given.is_empty() {
+        return Err(serde::de::Error::invalid_length(0, &"at least one yes"));
+    }
+    Ok(given)
 }
 
 /// How an intent ended.
@@ -159,8 +180,8 @@ pub struct Intent {
 pub struct OutcomeOf {
     /// The request.
     pub request: RequestId,
-    /// How it ended.
-    pub outcome: Outcome,
+    /// How each part ended, in the plan's order.
+    pub outcomes: Vec<Outcome>,
     /// Found out by looking at the directory after the twin was interrupted.
     pub after_restart: bool,
 }
@@ -171,6 +192,8 @@ pub struct OutcomeOf {
 pub struct Entry {
     /// The request.
     pub request: RequestId,
+    /// Which part of its plan, counted from 0.
+    pub part: usize,
     /// What was found.
     pub seen: Seen,
 }
@@ -199,7 +222,7 @@ pub struct Declined {
     /// The twin that declined.
     pub twin: Twin,
     /// What was asked for, as far as it was understood.
-    pub action: Option<Action>,
+    pub actions: Vec<Action>,
     /// The twin's message that showed the plan, if one was shown.
     pub prompt: Option<MessageId>,
     /// The message that ended it, if one did.
@@ -214,10 +237,15 @@ pub struct Declined {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "reason", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Decline {
-    /// The answer was not a yes.
-    SaidNo {},
+    /// Somebody whose yes was needed said no.
+    SaidNo {
+        /// Who.
+        by: UserId,
+    },
     /// No answer in time.
     Expired {},
+    /// The requester asked for something else instead.
+    ChangedMind {},
     /// What was shown was no longer so when the yes came.
     Drift {
         /// What differs, in words.
@@ -225,8 +253,19 @@ pub enum Decline {
     },
     /// The twin's message was edited or deleted before the yes.
     PromptChanged {},
+    /// A yes was edited or deleted before it was acted upon.
+    AnswerChanged {},
+    /// The twin was restarted before all yeses were there.
+    Restarted {},
     /// The requester may not ask for it.
     NotAllowed {
+        /// Why, as the requester was told.
+        detail: String,
+        /// The policies that forbid it, by id; none where nothing allows it.
+        rules: Vec<String>,
+    },
+    /// The twin held back: the same was turned down a moment ago, or too much was asked.
+    HeldBack {
         /// Why, as the requester was told.
         detail: String,
     },
@@ -259,6 +298,10 @@ pub enum TwinChange {
         version: String,
         /// The tools it was deployed with.
         catalog: Vec<Tool>,
+        /// The digest of the catalog's manifest.
+        catalog_digest: Digest,
+        /// The digest of the policies.
+        policy_digest: Digest,
     },
     /// It stopped in good order.
     Stopped {},
@@ -266,6 +309,13 @@ pub enum TwinChange {
     Catalog {
         /// The tools it has from now on.
         catalog: Vec<Tool>,
+        /// The digest of the catalog's manifest.
+        catalog_digest: Digest,
+    },
+    /// Its policies were replaced.
+    Policy {
+        /// The digest of the policies.
+        policy_digest: Digest,
     },
 }
 
@@ -310,7 +360,7 @@ impl AuditRecord {
     /// A record of this version.
     #[must_use]
     pub const fn new(at: Timestamp, event: Event) -> Self {
-        Self { schema: ShapeVersion::V1, at, event }
+        Self { schema: ShapeVersion::V2, at, event }
     }
 }
 

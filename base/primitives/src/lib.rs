@@ -7,11 +7,15 @@
 //! tells only that something of that kind happened then, for that request.
 
 mod audit;
+mod capability;
 mod leaf;
 
 pub use audit::{
     Asked, AuditRecord, Confirmation, Decline, Declined, Entry, Erased, ErasedFor, Event, Intent,
     LeafRange, OutcomeOf, Proposed, Requester, Seen, ShapeVersion, Twin, TwinChange, TwinEvent,
+};
+pub use capability::{
+    Capability, Catalog, CatalogVersion, Principal, Takeback, arguments_schema,
 };
 pub use leaf::{EventKind, Leaf, LeafVersion};
 
@@ -19,6 +23,12 @@ pub use leaf::{EventKind, Leaf, LeafVersion};
 #[must_use]
 pub fn audit_record_schema() -> String {
     pretty(&schemars::schema_for!(AuditRecord))
+}
+
+/// The JSON Schema (draft 2020-12) of a [`Catalog`], as committed in `schemas/`.
+#[must_use]
+pub fn catalog_schema() -> String {
+    pretty(&schemars::schema_for!(Catalog))
 }
 
 /// The JSON Schema (draft 2020-12) of a [`Leaf`], as committed in `schemas/`.

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use subtwin_primitives::{AuditRecord, Event, Leaf, audit_record_schema, leaf_schema};
+use subtwin_primitives::{AuditRecord, Event, Leaf, audit_record_schema, catalog_schema, leaf_schema};
 
 fn committed(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -30,6 +30,7 @@ fn the_committed_schemas_are_the_ones_the_types_give() {
     for (path, expected) in [
         ("schemas/audit-record.json", audit_record_schema()),
         ("schemas/audit-leaf.json", leaf_schema()),
+        ("schemas/catalog.json", catalog_schema()),
     ] {
         assert_eq!(fs::read_to_string(committed(path)).unwrap(), expected, "{path}: {remedy}");
     }
