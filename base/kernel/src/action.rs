@@ -151,6 +151,8 @@ impl Action {
             Self::UserUpdate { set, .. } if set.keys().any(|property| property.is_credential()) => {
                 Risk::HighPrivilege
             }
+            // Takes away what a pass gave.
+            Self::TapWithdraw { .. } => Risk::Low,
             _ => self.tool().risk(),
         }
     }

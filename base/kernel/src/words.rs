@@ -41,6 +41,13 @@ impl Words {
         self
     }
 
+    /// Adds everything that `more` says.
+    #[must_use]
+    pub fn and(mut self, more: Self) -> Self {
+        self.0.extend(more.0);
+        self
+    }
+
     /// The paragraphs, in reading order.
     #[must_use]
     pub fn paragraphs(&self) -> &[Paragraph] {

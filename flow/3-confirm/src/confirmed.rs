@@ -1,13 +1,32 @@
 use jiff::Timestamp;
-use subtwin_hear::Speaker;
-use subtwin_kernel::{ChatId, MessageId, Plan, RequestId};
+use subtwin_hear::{Heard, Speaker};
+use subtwin_kernel::{ChatId, MessageId, Plan, RequestId, UserId};
 use subtwin_understand::Proposal;
+
+/// One yes that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Yes {
+    /// Who gave it.
+    pub by: UserId,
+    /// The conversation in which it was asked for and given.
+    pub chat: ChatId,
+    /// The message that showed the plan.
+    pub prompt: MessageId,
+    /// The message that said yes.
+    pub answer: MessageId,
+    /// That message as it was heard, to be looked at again.
+    pub heard: Heard,
+    /// Whether it is the target's name, typed.
+    pub typed: bool,
+    /// When it was read.
+    pub at: Timestamp,
+}
 
 /// Permission to carry out one plan once.
 ///
-/// Made only by the gate, from a yes to this very plan, after a second look at the directory.
-/// Neither `Clone` nor `Deserialize`: what is found after a crash is another type, which can be
-/// looked at but not run.
+/// Made only by the gate, from every yes that this very plan needs, after a second look at the
+/// directory. Neither `Clone` nor `Deserialize`: what is found after a crash is another type, which
+/// can be looked at but not run.
 ///
 /// ```
 /// # use subtwin_confirm::Confirmed;
@@ -25,36 +44,22 @@ use subtwin_understand::Proposal;
 /// ```
 /// ```compile_fail
 /// # use subtwin_confirm::Confirmed;
-/// # use subtwin_kernel::{MessageId, Plan};
+/// # use subtwin_kernel::Plan;
 /// # use subtwin_understand::Proposal;
 /// fn forge(proposal: Proposal, plan: Plan) -> Confirmed {
-///     Confirmed {
-///         proposal,
-///         plan,
-///         prompt: MessageId::new(1),
-///         answer: MessageId::new(2),
-///         confirmed_at: jiff::Timestamp::UNIX_EPOCH,
-///     }
+///     Confirmed { proposal, plan, given: Vec::new() }
 /// }
 /// ```
 #[derive(Debug)]
 pub struct Confirmed {
     proposal: Proposal,
     plan: Plan,
-    prompt: MessageId,
-    answer: MessageId,
-    confirmed_at: Timestamp,
+    given: Vec<Yes>,
 }
 
 impl Confirmed {
-    pub(crate) const fn new(
-        proposal: Proposal,
-        plan: Plan,
-        prompt: MessageId,
-        answer: MessageId,
-        confirmed_at: Timestamp,
-    ) -> Self {
-        Self { proposal, plan, prompt, answer, confirmed_at }
+    pub(crate) const fn new(proposal: Proposal, plan: Plan, given: Vec<Yes>) -> Self {
+        Self { proposal, plan, given }
     }
 
     /// The request this belongs to.
@@ -63,13 +68,13 @@ impl Confirmed {
         self.proposal.request
     }
 
-    /// Who asked and said yes.
+    /// Who asked.
     #[must_use]
     pub const fn requester(&self) -> &Speaker {
         &self.proposal.heard.from
     }
 
-    /// The conversation in which both were written.
+    /// The conversation in which it was asked for.
     #[must_use]
     pub const fn chat(&self) -> &ChatId {
         &self.proposal.heard.chat
@@ -81,22 +86,10 @@ impl Confirmed {
         self.proposal.heard.message
     }
 
-    /// The message that showed the plan.
+    /// The yeses: the requester's first, then those of the approvers.
     #[must_use]
-    pub const fn prompt(&self) -> MessageId {
-        self.prompt
-    }
-
-    /// The message that said yes.
-    #[must_use]
-    pub const fn answer(&self) -> MessageId {
-        self.answer
-    }
-
-    /// When the yes was read.
-    #[must_use]
-    pub const fn confirmed_at(&self) -> Timestamp {
-        self.confirmed_at
+    pub fn given(&self) -> &[Yes] {
+        &self.given
     }
 
     /// The exact plan that was shown.

@@ -1,15 +1,23 @@
-//! Step 3: the gate. Shows the exact plan, reads the human's yes, and makes a [`Confirmed`].
+//! Step 3: the gate. Decides who may ask for what, shows the exact plan, reads every yes it needs,
+//! and makes a [`Confirmed`].
 //!
 //! Deciding is pure and takes the time as an argument. Posts nothing and sends nothing.
 
-mod answer;
+mod answers;
 mod confirmed;
+mod gate;
 mod planner;
 mod prompt;
+mod restraint;
 mod waiting;
 
-pub use answer::{Answer, read};
-pub use confirmed::Confirmed;
+pub use answers::{Answer, Answers, Language, UnknownLanguage};
+pub use confirmed::{Confirmed, Yes};
+pub use gate::{Gate, NOT_ALLOWED, Offered};
 pub use planner::{Planner, Refusal};
-pub use prompt::prompt;
-pub use waiting::{Assent, Declined, Ignored, Over, PATIENCE, Verdict, Waiting};
+pub use prompt::{approval_prompt, dry_run, prompt};
+pub use restraint::{Limits, Restrained, Restraint};
+pub use waiting::{
+    APPROVERS_PATIENCE, Asked, Assent, Declined, Ignored, Over, PATIENCE, Standing, Verdict,
+    Waiting,
+};

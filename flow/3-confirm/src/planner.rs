@@ -1,5 +1,6 @@
 use async_trait::async_trait;
-use subtwin_kernel::{Action, Plan, UserId};
+use subtwin_kernel::{Action, GroupId, Part, UserId};
+use subtwin_policy::{Asker, GroupTarget, Target};
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -17,10 +18,11 @@ pub enum Refusal {
         reason: String,
     },
     /// The requester may not ask for this.
-    #[error("not allowed: {reason}")]
+    #[error("not allowed by {rules:?}")]
     NotAllowed {
-        /// In whole sentences for the requester; teaches no way round.
-        reason: String,
+        /// The policies that forbid it; none where nothing allows it. For the record, never for
+        /// the requester.
+        rules: Vec<String>,
     },
     /// The directory did not answer; nothing was decided.
     #[error("the directory did not answer while {doing}")]
@@ -33,13 +35,31 @@ pub enum Refusal {
     },
 }
 
-/// Makes plans from fresh directory reads. Implemented by `idm/*`.
+/// Reads what plans and policies depend on, and makes the parts of plans. Implemented by `idm/*`.
+///
+/// Every call reads the directory anew. Equal directory states give equal answers, byte for byte.
 #[async_trait]
 pub trait Planner: Send + Sync + std::fmt::Debug {
-    /// Reads what the action depends on, refuses with the reason what cannot or may not be done,
-    /// and returns the exact requests and the summary.
-    ///
-    /// Called twice for one action: before it is shown, and again after the yes. Equal directory
-    /// states give equal plans, byte for byte.
-    async fn plan(&self, action: &Action, requester: UserId) -> Result<Plan, Refusal>;
+    /// Who somebody is, as far as policies ask: with those of `groups` that they are in. Nobody of
+    /// this directory is [`Refusal::NotAllowed`].
+    async fn asker(&self, who: UserId, groups: &[GroupId]) -> Result<Asker, Refusal>;
+
+    /// Whom and what an action is about, as far as policies ask.
+    async fn target(&self, action: &Action) -> Result<(Target, Option<GroupTarget>), Refusal>;
+
+    /// Refuses with the reason what cannot be done, and returns the exact requests and what the
+    /// human reads, one part each. `before` are the parts of the same plan that come first: a seat
+    /// they take is not free any more.
+    async fn parts(
+        &self,
+        action: &Action,
+        requester: &Asker,
+        before: &[Part],
+    ) -> Result<Vec<Part>, Refusal>;
+
+    /// The people who may be asked for their yes, the best first; the policies decide among them.
+    async fn approvers(&self) -> Result<Vec<UserId>, Refusal>;
+
+    /// Whose name the tenant's log will show: "Sam (sam@contoso.com)".
+    fn appears_as(&self) -> String;
 }
