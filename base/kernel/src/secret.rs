@@ -23,6 +23,30 @@ impl Secret {
         Self(text.into())
     }
 
+    /// A new password: 20 characters that are not taken for each other, of four kinds, over 100
+    /// bits.
+    #[must_use]
+    pub fn new_password(entropy: &dyn Entropy) -> Self {
+        const KINDS: [&[u8]; 4] =
+            [b"ABCDEFGHJKLMNPQRSTUVWXYZ", b"abcdefghijkmnpqrstuvwxyz", b"23456789", b"-+=?!#%"];
+        const ALL: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789-+=?!#%";
+        let mut text = Zeroizing::new(String::with_capacity(20));
+        let mut byte = Zeroizing::new([0]);
+        while text.len() < 20 {
+            entropy.fill(&mut *byte);
+            let [drawn] = *byte;
+            // One of each kind first, which every password policy asks for; then any.
+            let from = KINDS.get(text.len()).copied().unwrap_or(ALL);
+            let drawn = usize::from(drawn);
+            // What does not divide evenly would prefer the first characters.
+            let even = 256 - 256 % from.len();
+            if let Some(c) = from.get(drawn % from.len()).filter(|_| drawn < even) {
+                text.push(char::from(*c));
+            }
+        }
+        Self(SecretString::from(text.as_str()))
+    }
+
     /// The one way out. The caller hands it straight to a header, a form or a cipher.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -105,5 +129,29 @@ impl KeyBytes {
 impl fmt::Debug for KeyBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyBytes(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SeededEntropy;
+
+    #[test]
+    fn a_new_password_has_every_kind_of_character_and_is_another_each_time() {
+        let entropy = SeededEntropy::new(7);
+        let made: Vec<_> = (0..100).map(|_| Secret::new_password(&entropy)).collect();
+        for secret in &made {
+            let text = secret.expose();
+            assert_eq!(text.len(), 20);
+            for kind in [char::is_uppercase, char::is_lowercase, char::is_numeric] {
+                assert!(text.chars().any(kind));
+            }
+            assert!(text.chars().any(|c| !c.is_alphanumeric()));
+        }
+        let mut all: Vec<_> = made.iter().map(Secret::expose).collect();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 100);
     }
 }

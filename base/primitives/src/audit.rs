@@ -2,8 +2,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subtwin_kernel::{
-    Action, AppId, Approval, ChatId, Digest, MessageId, Outcome, Plan, PrincipalKind, RequestId, TenantEntry,
-    TenantId, Tool, TwinId, UserId,
+    Action, AppId, Approval, ChatId, Digest, MessageId, Outcome, Plan, PrincipalKind, RequestId,
+    TenantEntry, TenantId, Tool, TwinId, UserId,
 };
 use uuid::Uuid;
 
@@ -192,10 +192,8 @@ pub struct OutcomeOf {
 pub struct Entry {
     /// The request.
     pub request: RequestId,
-    /// Which part of its plan, counted from 0.
-    pub part: usize,
-    /// What was found.
-    pub seen: Seen,
+    /// What was found about each part, in the plan's order.
+    pub seen: Vec<Seen>,
 }
 
 /// What was found in the tenant's own log.
@@ -209,6 +207,8 @@ pub enum Seen {
     },
     /// Nothing yet, and we stopped looking.
     NotVisible {},
+    /// The part was not done, so there is nothing to find.
+    NotExpected {},
 }
 
 /// A request came to nothing.

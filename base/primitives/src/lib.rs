@@ -14,9 +14,7 @@ pub use audit::{
     Asked, AuditRecord, Confirmation, Decline, Declined, Entry, Erased, ErasedFor, Event, Intent,
     LeafRange, OutcomeOf, Proposed, Requester, Seen, ShapeVersion, Twin, TwinChange, TwinEvent,
 };
-pub use capability::{
-    Capability, Catalog, CatalogVersion, Principal, Takeback, arguments_schema,
-};
+pub use capability::{Capability, Catalog, CatalogVersion, Principal, Takeback, arguments_schema};
 pub use leaf::{EventKind, Leaf, LeafVersion};
 
 /// The JSON Schema (draft 2020-12) of an [`AuditRecord`], as committed in `schemas/`.

@@ -289,7 +289,8 @@ mod tests {
         assert_eq!(rows().count(), TABLE.lines().count(), "a line of another shape");
         for language in Language::ALL {
             for wanted in ["yes", "no", "but"] {
-                let count = rows().filter(|(of, kind, _)| *of == language && *kind == wanted).count();
+                let count =
+                    rows().filter(|(of, kind, _)| *of == language && *kind == wanted).count();
                 assert!(count >= 3, "{language} has {count} of {wanted}");
             }
         }

@@ -72,8 +72,7 @@ impl Gate {
         requester: UserId,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let (asker, facts) =
-            try_join(self.asker(requester), self.planner.target(action)).await?;
+        let (asker, facts) = try_join(self.asker(requester), self.planner.target(action)).await?;
         self.decide(action, &asker, &facts, 1, now).map(drop)
     }
 
@@ -300,8 +299,7 @@ impl Draft {
         // UPN of whom the first part is about.
         let named = self.parts.iter().find_map(|part| part.type_back.clone());
         let type_back = named.or_else(|| self.typed.then_some(self.upn));
-        let left_out =
-            self.refused.iter().filter(|_| several).filter_map(sentence).collect();
+        let left_out = self.refused.iter().filter(|_| several).filter_map(sentence).collect();
         self.allowed_by.sort();
         self.allowed_by.dedup();
         Ok(Plan {

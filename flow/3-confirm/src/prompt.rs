@@ -32,7 +32,8 @@ pub fn approval_prompt(plan: &Plan, requester: &str, answers: &Answers) -> Words
 /// What would happen, for a dry run. Nothing waits for a yes.
 #[must_use]
 pub fn dry_run(plan: &Plan) -> Words {
-    let words = Words::strong("This is what would happen. I am not doing it.").and(plan_words(plan));
+    let words =
+        Words::strong("This is what would happen. I am not doing it.").and(plan_words(plan));
     let needs = match plan.approval {
         Approval::Own => "your yes",
         Approval::Another => "your yes, and the yes of an approver who is somebody else",

@@ -2,14 +2,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use subtwin_kernel::{Action, Step};
+use subtwin_kernel::{Action, Secret, Step};
 use uuid::Uuid;
 
 /// The directory accepted a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Sent {
     /// The answer's `request-id`, for support cases.
     pub request_id: Option<String>,
+    /// What the directory gave out only this once: an access pass.
+    pub secret: Option<Secret>,
 }
 
 /// The directory did not accept a step.
@@ -59,8 +61,14 @@ pub struct LookError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 /// What carries out a step. Implemented by `idm/*`.
 #[async_trait]
 pub trait Hands: Send + Sync + std::fmt::Debug {
-    /// Sends one request of the plan, once: no retry inside.
-    async fn send(&self, step: &Step, client_request_id: Uuid) -> Result<Sent, SendError>;
+    /// Sends one request of the plan, once: no retry inside. `password` goes where the step holds
+    /// [`Step::NEW_PASSWORD`], and nowhere else.
+    async fn send(
+        &self,
+        step: &Step,
+        password: Option<&Secret>,
+        client_request_id: Uuid,
+    ) -> Result<Sent, SendError>;
 
     /// Looks whether the action's effect is in place. `since` is when the call was first sent; an
     /// effect that could be older (a sign-out) counts only if it is not.

@@ -6,4 +6,4 @@ mod hands;
 mod run;
 
 pub use hands::{Hands, LookError, Observed, SendError, Sent};
-pub use run::{look_up, run};
+pub use run::{Ended, look_up, run};

@@ -1,36 +1,53 @@
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
-use subtwin_kernel::{Action, Clock, Outcome, Plan, Step};
-use subtwin_record::{Opened, Ticket};
+use subtwin_kernel::{Action, Clock, Entropy, Outcome, Part, Secret, Step};
+use subtwin_record::{Opened, Ticket, Trace};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::hands::{Hands, Observed, SendError};
+use crate::hands::{Hands, Observed, SendError, Sent};
 
-/// Carries out what is on the record, once.
-///
-/// Never fails: whatever happens becomes an [`Outcome`], which the ticket puts on the record.
-pub async fn run(opened: Opened, hands: &dyn Hands, clock: &dyn Clock) -> (Ticket, Outcome) {
-    let client_request_id = opened.client_request_id();
-    let since = opened.opened_at();
-    let (plan, ticket) = opened.into_parts();
-    let outcome = carry_out(&plan, client_request_id, since, hands, clock).await;
-    (ticket, outcome)
+/// How one part of a plan ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// How.
+    pub outcome: Outcome,
+    /// When its call had ended, for the tenant's own log; nothing where it was not sent.
+    pub at: Option<Timestamp>,
+    /// The new password or access pass, if it came to one: to be shown once, to nobody but the
+    /// entitled person.
+    pub secret: Option<Secret>,
 }
 
-/// Finds out whether an action happened that was begun and never finished (the twin was stopped
-/// between). Only looks; never sends.
-pub async fn look_up(
-    action: &Action,
-    opened_at: Timestamp,
+/// Carries out what is on the record, once, part by part. A part that fails does not undo those
+/// before it; after one whose end is not known, nothing more is tried.
+///
+/// Never fails: whatever happens becomes an [`Outcome`], which the ticket puts on the record.
+pub async fn run(
+    opened: Opened,
     hands: &dyn Hands,
     clock: &dyn Clock,
-) -> Outcome {
+    entropy: &dyn Entropy,
+) -> (Ticket, Vec<Ended>) {
+    let (plan, ticket) = opened.into_parts();
+    let ended = carry_out(&plan.parts, ticket.traces(), hands, clock, entropy).await;
+    (ticket, ended)
+}
+
+/// Finds out whether each part happened that was begun and never finished (the twin was stopped
+/// between). Only looks; never sends.
+pub async fn look_up(traces: &[Trace], hands: &dyn Hands, clock: &dyn Clock) -> Vec<Outcome> {
+    join_all(traces.iter().map(|trace| look_up_one(trace, hands, clock))).await
+}
+
+async fn look_up_one(trace: &Trace, hands: &dyn Hands, clock: &dyn Clock) -> Outcome {
     // A request that was on its way when we stopped may still be working inside the directory.
-    let in_flight = clock.now().duration_since(opened_at);
+    let in_flight = clock.now().duration_since(trace.sent_at);
     let rest = IN_FLIGHT.saturating_sub(in_flight.try_into().unwrap_or(Duration::ZERO));
-    match wait_until_in_place(action, opened_at, hands, rest.max(LATE_EFFECT)).await {
+    let patience = rest.max(LATE_EFFECT);
+    match wait_until_in_place(&trace.action, trace.sent_at, hands, patience).await {
         Look::InPlace => Outcome::FoundDone { at: clock.now() },
         Look::NotThere => Outcome::NotDone {
             reason: "I was stopped before I could finish, and the directory shows that it did \
@@ -47,51 +64,76 @@ pub async fn look_up(
 }
 
 async fn carry_out(
-    plan: &Plan,
-    client_request_id: Uuid,
-    since: Timestamp,
+    parts: &[Part],
+    traces: &[Trace],
     hands: &dyn Hands,
     clock: &dyn Clock,
-) -> Outcome {
-    for (done_before, step) in plan.steps.iter().enumerate() {
-        match send(step, client_request_id, hands).await {
-            Fate::Accepted => {}
-            Fate::Refused { reason, code } if done_before == 0 => {
-                return Outcome::NotDone { reason, code };
-            }
-            Fate::Refused { reason, .. } => {
-                return Outcome::Unknown {
-                    reason: format!(
-                        "{done_before} of {} steps were done, then the directory refused: {reason}",
-                        plan.steps.len()
-                    ),
-                };
-            }
-            Fate::Lost => return after_a_lost_answer(plan, since, hands, clock).await,
+    entropy: &dyn Entropy,
+) -> Vec<Ended> {
+    let started = Instant::now();
+    let mut ended: Vec<Ended> = Vec::new();
+    let mut stopped = false;
+    for (part, trace) in parts.iter().zip(traces) {
+        if stopped {
+            ended.push(not_tried());
+            continue;
         }
+        let password = part.step.needs_password().then(|| Secret::new_password(entropy));
+        let now = one(part, trace, password, started, hands, clock).await;
+        stopped = matches!(now.outcome, Outcome::Unknown { .. });
+        ended.push(now);
     }
-    match wait_until_in_place(&plan.action, since, hands, REPLICA_LAG).await {
-        Look::InPlace => Outcome::Done { at: clock.now() },
-        Look::NotThere => Outcome::Unknown {
-            reason: "The directory accepted it, but does not show it yet. Please check in a few \
-                     minutes."
-                .to_owned(),
-        },
-        Look::Blind => Outcome::Unknown {
-            reason: "The directory accepted it, but does not answer when I look whether it is in \
-                     place."
-                .to_owned(),
-        },
+    ended
+}
+
+/// One part: its request, and the look at what came of it.
+async fn one(
+    part: &Part,
+    trace: &Trace,
+    password: Option<Secret>,
+    started: Instant,
+    hands: &dyn Hands,
+    clock: &dyn Clock,
+) -> Ended {
+    let fate = send(&part.step, password.as_ref(), trace.client_request_id, started, hands).await;
+    let at = Some(clock.now());
+    match fate {
+        Fate::Accepted(given) => {
+            let outcome = match look(trace, hands, REPLICA_LAG).await {
+                Look::InPlace => Outcome::Done { at: clock.now() },
+                Look::NotThere => Outcome::Unknown {
+                    reason: "The directory accepted it, but does not show it yet. Please check in \
+                             a few minutes."
+                        .to_owned(),
+                },
+                Look::Blind => Outcome::Unknown {
+                    reason: "The directory accepted it, but does not answer when I look whether \
+                             it is in place."
+                        .to_owned(),
+                },
+            };
+            Ended { outcome, at, secret: given.or(password) }
+        }
+        Fate::Refused { reason, code } => {
+            Ended { outcome: Outcome::NotDone { reason, code }, at: None, secret: None }
+        }
+        Fate::Lost => {
+            let outcome = after_a_lost_answer(trace, hands, clock).await;
+            let secret = password.filter(|_| outcome.is_done());
+            Ended { outcome, at, secret }
+        }
     }
 }
 
-async fn after_a_lost_answer(
-    plan: &Plan,
-    since: Timestamp,
-    hands: &dyn Hands,
-    clock: &dyn Clock,
-) -> Outcome {
-    match wait_until_in_place(&plan.action, since, hands, LATE_EFFECT).await {
+fn not_tried() -> Ended {
+    let reason = "I stopped before this one, because I cannot tell how the one before it ended. \
+                  Nothing was changed by this one."
+        .to_owned();
+    Ended { outcome: Outcome::NotDone { reason, code: None }, at: None, secret: None }
+}
+
+async fn after_a_lost_answer(trace: &Trace, hands: &dyn Hands, clock: &dyn Clock) -> Outcome {
+    match look(trace, hands, LATE_EFFECT).await {
         Look::InPlace => Outcome::FoundDone { at: clock.now() },
         Look::NotThere => Outcome::NotDone {
             reason: "The directory failed while I asked it, and shows that the change was not \
@@ -107,20 +149,31 @@ async fn after_a_lost_answer(
     }
 }
 
+async fn look(trace: &Trace, hands: &dyn Hands, patience: Duration) -> Look {
+    wait_until_in_place(&trace.action, trace.sent_at, hands, patience).await
+}
+
 /// How one step ended, as far as its answer tells.
 enum Fate {
-    Accepted,
+    Accepted(Option<Secret>),
     Refused { reason: String, code: Option<String> },
     Lost,
 }
 
-/// Sends one step. Sent again only when the directory said that it did nothing because it is busy.
-async fn send(step: &Step, client_request_id: Uuid, hands: &dyn Hands) -> Fate {
-    let started = Instant::now();
+/// Sends one step. Sent again only when the directory said that it did nothing because it is busy;
+/// all parts of a plan share the time for that.
+async fn send(
+    step: &Step,
+    password: Option<&Secret>,
+    client_request_id: Uuid,
+    started: Instant,
+    hands: &dyn Hands,
+) -> Fate {
     let mut pause = Duration::from_millis(500);
     loop {
-        let wait = match hands.send(step, client_request_id).await {
-            Ok(_) | Err(SendError::AlreadySo) => return Fate::Accepted,
+        let wait = match hands.send(step, password, client_request_id).await {
+            Ok(Sent { secret, .. }) => return Fate::Accepted(secret),
+            Err(SendError::AlreadySo) => return Fate::Accepted(None),
             Err(SendError::Refused { code, reason }) => {
                 return Fate::Refused { reason, code: Some(code) };
             }
@@ -193,10 +246,10 @@ mod tests {
 
     use async_trait::async_trait;
     use serde_json::json;
-    use subtwin_kernel::{ManualClock, Method, Summary, UserId};
+    use subtwin_kernel::{Inverse, ManualClock, Method, SeededEntropy, Shown, UserId};
 
     use super::*;
-    use crate::hands::{LookError, Sent};
+    use crate::hands::LookError;
 
     type Script<T> = Mutex<VecDeque<T>>;
 
@@ -205,14 +258,26 @@ mod tests {
     struct Scripted {
         sends: Script<Result<Sent, SendError>>,
         looks: Script<Result<Observed, LookError>>,
-        sent: Mutex<u32>,
+        sent: Mutex<Vec<Option<String>>>,
+    }
+
+    impl Scripted {
+        fn sent(&self) -> usize {
+            self.sent.lock().unwrap().len()
+        }
     }
 
     #[async_trait]
     impl Hands for Scripted {
-        async fn send(&self, _: &Step, _: Uuid) -> Result<Sent, SendError> {
-            *self.sent.lock().unwrap() += 1;
-            self.sends.lock().unwrap().pop_front().unwrap_or(Ok(Sent { request_id: None }))
+        async fn send(
+            &self,
+            _: &Step,
+            password: Option<&Secret>,
+            _: Uuid,
+        ) -> Result<Sent, SendError> {
+            let password = password.map(|secret| secret.expose().to_owned());
+            self.sent.lock().unwrap().push(password);
+            self.sends.lock().unwrap().pop_front().unwrap_or(sent())
         }
 
         async fn look(&self, _: &Action, _: Timestamp) -> Result<Observed, LookError> {
@@ -228,21 +293,20 @@ mod tests {
         Scripted {
             sends: Mutex::new(sends.into_iter().collect()),
             looks: Mutex::new(looks.into_iter().collect()),
-            sent: Mutex::new(0),
+            sent: Mutex::default(),
         }
     }
 
-    fn plan(steps: usize) -> Plan {
-        let step = Step {
-            method: Method::Post,
-            path: "/v1.0/users/x/revokeSignInSessions".to_owned(),
-            body: Some(json!({})),
-        };
+    fn part(body: serde_json::Value) -> Part {
         let text = String::new;
-        Plan {
+        Part {
             action: Action::SessionRevoke { person: UserId::new(Uuid::nil()) },
-            steps: vec![step; steps],
-            summary: Summary {
+            step: Step {
+                method: Method::Post,
+                path: "/v1.0/users/x/revokeSignInSessions".to_owned(),
+                body: Some(body),
+            },
+            shown: Shown {
                 headline: text(),
                 target: text(),
                 object: None,
@@ -250,14 +314,39 @@ mod tests {
                 after: text(),
                 consequences: Vec::new(),
                 undo: text(),
-                appears_as: text(),
             },
+            inverse: Inverse::None(text()),
+            touches: Vec::new(),
+            type_back: None,
         }
     }
 
-    async fn outcome(hands: &Scripted, steps: usize) -> Outcome {
+    fn trace() -> Trace {
+        Trace {
+            action: part(json!({})).action,
+            client_request_id: Uuid::nil(),
+            sent_at: Timestamp::UNIX_EPOCH,
+            ended_at: None,
+        }
+    }
+
+    async fn ended(hands: &Scripted, parts: &[Part]) -> Vec<Ended> {
         let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
-        carry_out(&plan(steps), Uuid::nil(), Timestamp::UNIX_EPOCH, hands, &clock).await
+        let traces = vec![trace(); parts.len()];
+        carry_out(parts, &traces, hands, &clock, &SeededEntropy::new(1)).await
+    }
+
+    async fn outcomes(hands: &Scripted, parts: usize) -> Vec<Outcome> {
+        let parts = vec![part(json!({})); parts];
+        ended(hands, &parts).await.into_iter().map(|ended| ended.outcome).collect()
+    }
+
+    async fn outcome(hands: &Scripted) -> Outcome {
+        outcomes(hands, 1).await.remove(0)
+    }
+
+    fn sent() -> Result<Sent, SendError> {
+        Ok(Sent { request_id: None, secret: None })
     }
 
     fn lost() -> Result<Sent, SendError> {
@@ -275,14 +364,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_worked() {
         let hands = scripted([], [Ok(Observed::NotThere), Ok(Observed::InPlace)]);
-        assert!(matches!(outcome(&hands, 1).await, Outcome::Done { .. }));
-        assert_eq!(*hands.sent.lock().unwrap(), 1);
+        assert!(matches!(outcome(&hands).await, Outcome::Done { .. }));
+        assert_eq!(hands.sent(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_failed_and_nothing_happened() {
         let hands = scripted([refused()], []);
-        let ended = outcome(&hands, 1).await;
+        let ended = outcome(&hands).await;
         assert!(
             matches!(&ended, Outcome::NotDone { reason, .. } if reason == "no seats"),
             "{ended:?}"
@@ -292,57 +381,91 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_failed_but_happened() {
         let hands = scripted([lost()], [Ok(Observed::NotThere), blind(), Ok(Observed::InPlace)]);
-        assert!(matches!(outcome(&hands, 1).await, Outcome::FoundDone { .. }));
-        assert_eq!(*hands.sent.lock().unwrap(), 1, "a lost answer is never sent again");
+        assert!(matches!(outcome(&hands).await, Outcome::FoundDone { .. }));
+        assert_eq!(hands.sent(), 1, "a lost answer is never sent again");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_lost_answer_without_effect_is_not_done_and_not_repeated() {
         let hands = scripted([lost()], []);
-        assert!(matches!(outcome(&hands, 1).await, Outcome::NotDone { .. }));
-        assert_eq!(*hands.sent.lock().unwrap(), 1);
+        assert!(matches!(outcome(&hands).await, Outcome::NotDone { .. }));
+        assert_eq!(hands.sent(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_directory_that_cannot_be_looked_at_leaves_it_unknown() {
         let hands = scripted([lost()], (0..100).map(|_| blind()));
-        assert!(matches!(outcome(&hands, 1).await, Outcome::Unknown { .. }));
+        assert!(matches!(outcome(&hands).await, Outcome::Unknown { .. }));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_busy_directory_is_asked_again_within_its_budget() {
         let busy = |seconds| Err(SendError::Busy { after: Some(Duration::from_secs(seconds)) });
         let hands = scripted([busy(5), busy(7)], [Ok(Observed::InPlace)]);
-        assert!(matches!(outcome(&hands, 1).await, Outcome::Done { .. }));
-        assert_eq!(*hands.sent.lock().unwrap(), 3);
+        assert!(matches!(outcome(&hands).await, Outcome::Done { .. }));
+        assert_eq!(hands.sent(), 3);
 
         let hands = scripted((0..100).map(|_| busy(13)), []);
-        assert!(matches!(outcome(&hands, 1).await, Outcome::NotDone { .. }));
-        assert_eq!(*hands.sent.lock().unwrap(), 5, "five times 13 s is over the budget");
+        assert!(matches!(outcome(&hands).await, Outcome::NotDone { .. }));
+        assert_eq!(hands.sent(), 5, "five times 13 s is over the budget");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refusal_in_the_middle_is_said_as_such() {
-        let hands = scripted([Ok(Sent { request_id: None }), refused()], []);
-        let ended = outcome(&hands, 2).await;
+    async fn one_part_that_fails_leaves_the_others_as_they_are() {
+        let hands =
+            scripted([sent(), refused(), sent()], [Ok(Observed::InPlace), Ok(Observed::InPlace)]);
+        let all = outcomes(&hands, 3).await;
         assert!(
-            matches!(&ended, Outcome::Unknown { reason } if reason.starts_with("1 of 2 steps")),
-            "{ended:?}"
+            matches!(
+                all.as_slice(),
+                [Outcome::Done { .. }, Outcome::NotDone { .. }, Outcome::Done { .. }]
+            ),
+            "{all:?}"
         );
+        assert_eq!(hands.sent(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_part_whose_end_is_unknown_nothing_more_is_sent() {
+        let hands = scripted([lost()], (0..100).map(|_| blind()));
+        let all = outcomes(&hands, 3).await;
+        assert!(
+            matches!(
+                all.as_slice(),
+                [Outcome::Unknown { .. }, Outcome::NotDone { .. }, Outcome::NotDone { .. }]
+            ),
+            "{all:?}"
+        );
+        assert_eq!(hands.sent(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_password_is_made_for_the_step_that_needs_one_and_handed_on_once_it_is_set() {
+        let needs = part(json!({"passwordProfile": {"password": Step::NEW_PASSWORD}}));
+        let hands = scripted([], [Ok(Observed::InPlace), Ok(Observed::InPlace)]);
+        let all = ended(&hands, &[needs.clone(), part(json!({}))]).await;
+        let made = hands.sent.lock().unwrap().clone();
+        let given: Vec<_> =
+            all.iter().map(|e| e.secret.as_ref().map(|s| s.expose().to_owned())).collect();
+        assert_eq!(given, made);
+        assert!(made[0].is_some() && made[1].is_none(), "{}", made.len());
+
+        let hands = scripted([lost()], []);
+        let all = ended(&hands, &[needs]).await;
+        assert!(all[0].secret.is_none(), "what was not set is not shown");
     }
 
     #[tokio::test(start_paused = true)]
     async fn after_a_stop_it_only_looks() {
         let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
-        let action = plan(1).action;
         let hands = scripted([], [Ok(Observed::NotThere), Ok(Observed::InPlace)]);
-        let ended = look_up(&action, Timestamp::UNIX_EPOCH, &hands, &clock).await;
-        assert!(matches!(ended, Outcome::FoundDone { .. }));
+        let ended = look_up(&[trace()], &hands, &clock).await;
+        assert!(matches!(ended.as_slice(), [Outcome::FoundDone { .. }]));
         let hands = scripted([], []);
         let started = Instant::now();
-        let ended = look_up(&action, Timestamp::UNIX_EPOCH, &hands, &clock).await;
-        assert!(matches!(ended, Outcome::NotDone { .. }));
+        let ended = look_up(&[trace()], &hands, &clock).await;
+        assert!(matches!(ended.as_slice(), [Outcome::NotDone { .. }]));
         assert!(started.elapsed() >= IN_FLIGHT, "a request may still be on its way");
-        assert_eq!(*hands.sent.lock().unwrap(), 0);
+        assert_eq!(hands.sent(), 0);
     }
 }

@@ -53,6 +53,6 @@ mod writer;
 
 pub use error::{OpenError, RecordError};
 pub use log::{Facts, Log};
-pub use opened::{AwaitingEntry, Closed, Interrupted, Opened, Recovered, Ticket, Torn};
+pub use opened::{Closed, Interrupted, Opened, Recovered, Ticket, Torn};
 pub use receipt::{BadReceipt, Receipt};
 pub use trail::{Trace, Trail, TrailError};

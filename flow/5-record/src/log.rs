@@ -6,7 +6,7 @@ use std::thread;
 
 use jiff::Timestamp;
 use subtwin_confirm::Confirmed;
-use subtwin_kernel::{Clock, Entropy, KeyBytes, Outcome, RequestId, TenantEntry};
+use subtwin_kernel::{Clock, Entropy, KeyBytes, Outcome, RequestId};
 use subtwin_primitives::{
     Asked, Confirmation, Declined, Entry, ErasedFor, Event, Intent, OutcomeOf, Proposed, Requester,
     Seen, Twin, TwinEvent,
@@ -116,8 +116,12 @@ impl Log {
     /// # Errors
     /// When it cannot be written. The intent then stays open, and is [`Interrupted`] at the next
     /// start.
-    pub async fn close(&self, ticket: Ticket, outcome: Outcome) -> Result<Closed, RecordError> {
-        self.outcome(ticket.request(), outcome, false).await
+    pub async fn close(
+        &self,
+        ticket: Ticket,
+        outcomes: Vec<Outcome>,
+    ) -> Result<Closed, RecordError> {
+        self.outcome(ticket.request(), outcomes, false).await
     }
 
     /// Puts on the record what a look at the directory showed about an interrupted intent.
@@ -127,22 +131,16 @@ impl Log {
     pub async fn close_interrupted(
         &self,
         interrupted: Interrupted,
-        outcome: Outcome,
+        outcomes: Vec<Outcome>,
     ) -> Result<Closed, RecordError> {
-        self.outcome(interrupted.request(), outcome, true).await
+        self.outcome(interrupted.request(), outcomes, true).await
     }
 
-    /// Puts on the record what the tenant's own log says about a request; `None` when nothing was
-    /// visible and we stopped looking.
+    /// Puts on the record what the tenant's own log says about each part of a request.
     ///
     /// # Errors
     /// When it cannot be written, or the request was never opened.
-    pub async fn entry(
-        &self,
-        request: RequestId,
-        entry: Option<TenantEntry>,
-    ) -> Result<Receipt, RecordError> {
-        let seen = entry.map_or(Seen::NotVisible {}, |entry| Seen::Matched { entry });
+    pub async fn entry(&self, request: RequestId, seen: Vec<Seen>) -> Result<Receipt, RecordError> {
         self.append(self.clock.now(), Event::Entry(Entry { request, seen })).await
     }
 
@@ -221,10 +219,10 @@ impl Log {
     async fn outcome(
         &self,
         request: RequestId,
-        outcome: Outcome,
+        outcomes: Vec<Outcome>,
         after_restart: bool,
     ) -> Result<Closed, RecordError> {
-        let event = Event::Outcome(OutcomeOf { request, outcome, after_restart });
+        let event = Event::Outcome(OutcomeOf { request, outcomes, after_restart });
         Ok(Closed { receipt: self.append(self.clock.now(), event).await? })
     }
 
@@ -265,23 +263,29 @@ fn intent(confirmed: Confirmed, facts: Facts<'_>, entropy: &dyn Entropy) -> Inte
         display_name: requester.display_name.clone(),
         upn: facts.requester_upn.map(ToOwned::to_owned),
     };
-    let confirmation = Confirmation {
-        prompt: confirmed.prompt(),
-        answer: confirmed.answer(),
-        by: requester.user,
-        at: confirmed.confirmed_at(),
-    };
+    let confirmations = confirmed
+        .given()
+        .iter()
+        .map(|yes| Confirmation {
+            chat: yes.chat.clone(),
+            prompt: yes.prompt,
+            answer: yes.answer,
+            by: yes.by,
+            typed: yes.typed,
+            at: yes.at,
+        })
+        .collect();
     let asked = Asked { chat: confirmed.chat().clone(), message: confirmed.asked_by(), by };
     let request = confirmed.request();
     let plan = confirmed.into_plan();
     Intent {
         request,
         asked,
-        confirmation,
+        confirmations,
         twin: facts.twin.clone(),
-        tool: plan.action.tool(),
+        tools: plan.tools(),
+        client_request_ids: plan.parts.iter().map(|_| entropy.guid()).collect(),
         plan_digest: plan.digest(),
         plan,
-        client_request_id: entropy.guid(),
     }
 }

@@ -1,7 +1,6 @@
 use jiff::Timestamp;
-use subtwin_kernel::{Action, ChatId, Digest, MessageId, Plan, RequestId, UserId};
+use subtwin_kernel::{ChatId, Digest, MessageId, Plan, RequestId, UserId};
 use subtwin_primitives::Intent;
-use uuid::Uuid;
 
 use crate::{Receipt, Trace};
 
@@ -32,7 +31,8 @@ pub struct Opened {
 #[derive(Debug)]
 pub struct Ticket {
     request: RequestId,
-    trace: Trace,
+    opened_at: Timestamp,
+    traces: Vec<Trace>,
 }
 
 /// An intent whose outcome is on the record.
@@ -50,18 +50,23 @@ pub struct Interrupted {
     requester: UserId,
     chat: ChatId,
     asked_by: MessageId,
-    prompt: MessageId,
+    prompt: Option<MessageId>,
     plan_digest: Digest,
-    trace: Trace,
+    opened_at: Timestamp,
+    traces: Vec<Trace>,
 }
 
-/// An intent that was done, and whose entry in the tenant's own log was still being looked for.
-#[derive(Clone, Debug)]
-pub struct AwaitingEntry {
-    /// The request.
-    pub request: RequestId,
-    /// What to look for.
-    pub trace: Trace,
+/// What to look for, part by part.
+fn traces(intent: &Intent, opened_at: Timestamp) -> Vec<Trace> {
+    let parts = intent.plan.parts.iter().zip(&intent.client_request_ids);
+    parts
+        .map(|(part, id)| Trace {
+            action: part.action.clone(),
+            client_request_id: *id,
+            sent_at: opened_at,
+            ended_at: None,
+        })
+        .collect()
 }
 
 /// What was found when a log was opened.
@@ -69,8 +74,6 @@ pub struct AwaitingEntry {
 pub struct Recovered {
     /// Intents without an outcome, oldest first.
     pub interrupted: Vec<Interrupted>,
-    /// Intents that were done, without the tenant's own entry, oldest first.
-    pub awaiting_entry: Vec<AwaitingEntry>,
     /// An unfinished write that was cut off. Nobody was told it had succeeded.
     pub torn: Option<Torn>,
 }
@@ -86,12 +89,8 @@ pub struct Torn {
 
 impl Opened {
     pub(crate) fn new(intent: Intent, opened_at: Timestamp) -> Self {
-        let trace = Trace {
-            action: intent.plan.action.clone(),
-            client_request_id: intent.client_request_id,
-            sent_at: opened_at,
-        };
-        Self { plan: intent.plan, ticket: Ticket { request: intent.request, trace } }
+        let traces = traces(&intent, opened_at);
+        Self { plan: intent.plan, ticket: Ticket { request: intent.request, opened_at, traces } }
     }
 
     /// What to send.
@@ -106,16 +105,10 @@ impl Opened {
         self.ticket.request
     }
 
-    /// What every call of the plan carries as `client-request-id`.
-    #[must_use]
-    pub const fn client_request_id(&self) -> Uuid {
-        self.ticket.trace.client_request_id
-    }
-
     /// When it was put on the record; nothing was sent before.
     #[must_use]
     pub const fn opened_at(&self) -> Timestamp {
-        self.ticket.trace.sent_at
+        self.ticket.opened_at
     }
 
     /// The plan to carry out, and what closes it afterwards.
@@ -132,10 +125,16 @@ impl Ticket {
         self.request
     }
 
-    /// What to look for in the directory and in the tenant's own log.
+    /// When it was put on the record; nothing was sent before.
     #[must_use]
-    pub const fn trace(&self) -> &Trace {
-        &self.trace
+    pub const fn opened_at(&self) -> Timestamp {
+        self.opened_at
+    }
+
+    /// What to look for in the directory and in the tenant's own log, part by part.
+    #[must_use]
+    pub fn traces(&self) -> &[Trace] {
+        &self.traces
     }
 }
 
@@ -146,13 +145,10 @@ impl Interrupted {
             requester: intent.asked.by.user,
             chat: intent.asked.chat.clone(),
             asked_by: intent.asked.message,
-            prompt: intent.confirmation.prompt,
+            prompt: intent.confirmations.first().map(|yes| yes.prompt),
             plan_digest: intent.plan_digest,
-            trace: Trace {
-                action: intent.plan.action.clone(),
-                client_request_id: intent.client_request_id,
-                sent_at: opened_at,
-            },
+            opened_at,
+            traces: traces(intent, opened_at),
         }
     }
 
@@ -180,16 +176,10 @@ impl Interrupted {
         self.asked_by
     }
 
-    /// The twin's message that showed the plan.
+    /// The twin's message that showed the plan to the requester.
     #[must_use]
-    pub const fn prompt(&self) -> MessageId {
+    pub const fn prompt(&self) -> Option<MessageId> {
         self.prompt
-    }
-
-    /// What was to be done.
-    #[must_use]
-    pub const fn action(&self) -> &Action {
-        &self.trace.action
     }
 
     /// The digest of the plan that was confirmed.
@@ -198,21 +188,15 @@ impl Interrupted {
         self.plan_digest
     }
 
-    /// What its calls carried as `client-request-id`.
-    #[must_use]
-    pub const fn client_request_id(&self) -> Uuid {
-        self.trace.client_request_id
-    }
-
     /// When it was put on the record; nothing was sent before.
     #[must_use]
     pub const fn opened_at(&self) -> Timestamp {
-        self.trace.sent_at
+        self.opened_at
     }
 
-    /// What to look for in the directory and in the tenant's own log.
+    /// What to look for in the directory and in the tenant's own log, part by part.
     #[must_use]
-    pub const fn trace(&self) -> &Trace {
-        &self.trace
+    pub fn traces(&self) -> &[Trace] {
+        &self.traces
     }
 }

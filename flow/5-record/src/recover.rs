@@ -6,14 +6,14 @@ use subtwin_kernel::RequestId;
 use subtwin_primitives::{AuditRecord, Event, EventKind, Intent, Leaf};
 use tlog_tiles::Checkpoint;
 
+use crate::RecordError;
 use crate::checkpoint::{self, Signer};
 use crate::disk::Disk;
 use crate::leaf::{self, Held};
 use crate::ledger::{ErasedLeaves, Ledger};
-use crate::opened::{AwaitingEntry, Interrupted, Recovered, Torn};
+use crate::opened::{Interrupted, Recovered, Torn};
 use crate::segment::{self, Batch};
 use crate::tree::Tree;
-use crate::{RecordError, Trace};
 
 /// Why a log could not be loaded.
 #[derive(Debug)]
@@ -143,8 +143,6 @@ struct Reading {
     erased: ErasedLeaves,
     /// The records of intents without an outcome.
     intents: BTreeMap<RequestId, Vec<u8>>,
-    /// The records of intents that were done and have no entry.
-    done: BTreeMap<RequestId, Vec<u8>>,
     /// Bodies that are not there: leaf, and the batch it is in.
     lost: Vec<(u64, u64)>,
     last: Option<(String, u64)>,
@@ -225,23 +223,16 @@ impl Reading {
                 self.intents.insert(request, json.to_vec());
             }
             (EventKind::Outcome, Some(request)) => {
-                if let (Some(intent), Event::Outcome(event)) =
-                    (self.intents.remove(&request), parse(json)?.event)
-                    && event.outcome.is_done()
-                {
-                    self.done.insert(request, intent);
-                }
-            }
-            (EventKind::Entry, Some(request)) => {
-                self.done.remove(&request);
+                self.intents.remove(&request);
             }
             (EventKind::Erased, _) => {
                 if let Event::Erased(event) = parse(json)?.event {
                     self.erased.add(&event.leaves);
                 }
             }
-            (EventKind::Intent | EventKind::Outcome | EventKind::Entry, None)
-            | (EventKind::Proposed | EventKind::Declined | EventKind::Twin, _) => {}
+            (EventKind::Intent | EventKind::Outcome, None)
+            | (EventKind::Entry | EventKind::Proposed | EventKind::Declined | EventKind::Twin, _) =>
+                {}
         }
         Ok(())
     }
@@ -251,17 +242,7 @@ impl Reading {
             let (at, intent) = parse_intent(json)?;
             self.recovered.interrupted.push(Interrupted::new(&intent, at));
         }
-        for json in self.done.values() {
-            let (at, intent) = parse_intent(json)?;
-            let trace = Trace {
-                action: intent.plan.action,
-                client_request_id: intent.client_request_id,
-                sent_at: at,
-            };
-            self.recovered.awaiting_entry.push(AwaitingEntry { request: intent.request, trace });
-        }
         self.recovered.interrupted.sort_by_key(Interrupted::opened_at);
-        self.recovered.awaiting_entry.sort_by_key(|entry| entry.trace.sent_at);
         Ok(())
     }
 }

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use subtwin_kernel::{Action, TenantEntry};
@@ -10,8 +12,10 @@ pub struct Trace {
     pub action: Action,
     /// The `client-request-id` that was sent.
     pub client_request_id: Uuid,
-    /// When the call was sent.
+    /// When it was put on the record; the call was sent after it.
     pub sent_at: Timestamp,
+    /// When the call had ended, where that is known.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// The tenant's log could not be read.
@@ -22,6 +26,11 @@ pub struct TrailError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 /// The tenant's own audit log. Implemented by `idm/*`.
 #[async_trait]
 pub trait Trail: Send + Sync + std::fmt::Debug {
-    /// The entry the tenant wrote for this call, or `None` while it is not visible.
-    async fn find(&self, trace: &Trace) -> Result<Option<TenantEntry>, TrailError>;
+    /// The entry the tenant wrote for this call, or `None` while it is not visible. `taken` are
+    /// the ids of entries that belong to other calls.
+    async fn find(
+        &self,
+        trace: &Trace,
+        taken: &HashSet<String>,
+    ) -> Result<Option<TenantEntry>, TrailError>;
 }

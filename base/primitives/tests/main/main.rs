@@ -7,7 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use subtwin_primitives::{AuditRecord, Event, Leaf, audit_record_schema, catalog_schema, leaf_schema};
+use subtwin_primitives::{
+    AuditRecord, Event, Leaf, audit_record_schema, catalog_schema, leaf_schema,
+};
 
 fn committed(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

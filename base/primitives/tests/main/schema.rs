@@ -56,9 +56,9 @@ fn apply(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
                 }
                 true
             }
-            "minItems" => value
-                .as_array()
-                .is_none_or(|items| items.len() as u64 >= given.as_u64().unwrap()),
+            "minItems" => {
+                value.as_array().is_none_or(|items| items.len() as u64 >= given.as_u64().unwrap())
+            }
             "oneOf" => passing(root, given, value) == 1,
             "anyOf" => passing(root, given, value) >= 1,
             other => return Err(format!("keyword `{other}` is not understood here")),

@@ -246,11 +246,24 @@ fn check_intent(intent: &Intent) -> Result<(), String> {
     if intent.plan.digest() != intent.plan_digest {
         return Err("its plan is not the one its digest says".to_owned());
     }
-    if intent.plan.action.tool() != intent.tool {
-        return Err("its plan is of another tool".to_owned());
+    if intent.plan.tools() != intent.tools {
+        return Err("its plan is of other tools".to_owned());
     }
-    if intent.confirmation.by != intent.asked.by.user {
-        return Err("it was confirmed by somebody who did not ask for it".to_owned());
+    if intent.plan.parts.len() != intent.client_request_ids.len() {
+        return Err("its calls are not as many as its parts".to_owned());
+    }
+    let by: Vec<_> = intent.confirmations.iter().map(|yes| yes.by).collect();
+    if by.first() != Some(&intent.asked.by.user) {
+        return Err("it was not confirmed by who asked for it".to_owned());
+    }
+    if by.iter().collect::<BTreeSet<_>>().len() != by.len() {
+        return Err("one person's yes counts twice".to_owned());
+    }
+    if by.len() <= intent.plan.approval.approvers() {
+        return Err("it lacks the yes of an approver".to_owned());
+    }
+    if intent.plan.type_back.is_some() && intent.confirmations.iter().any(|yes| !yes.typed) {
+        return Err("its target was not typed".to_owned());
     }
     Ok(())
 }
