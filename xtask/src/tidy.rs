@@ -11,6 +11,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 /// an edge here that no longer exists.
 const EDGES: &[(&str, &[&str])] = &[
     ("subtwin-kernel", &[]),
+    ("subtwin-policy", &["subtwin-kernel"]),
     ("subtwin-primitives", &["subtwin-kernel"]),
     ("subtwin-store", &["subtwin-kernel"]),
     ("subtwin-hear", &["subtwin-kernel"]),
@@ -74,6 +75,8 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ),
     ("tlog_tiles", &["subtwin-record"], "one crate writes evidence"),
     ("signed_note", &["subtwin-record"], "one crate signs evidence"),
+    ("cedar-policy", &["subtwin-policy"], "one crate knows how policies are written"),
+    ("miette", &["subtwin-policy"], "only Cedar's errors are read through it"),
     ("openssl", &[], "one crypto provider"),
     ("native-tls", &[], "one crypto provider"),
     ("rsa", &[], "RUSTSEC-2023-0071"),

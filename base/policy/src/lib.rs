@@ -2,6 +2,14 @@
 //!
 //! Decides and explains. Reads no file, no directory and no clock: facts are arguments.
 
+mod facts;
+mod fault;
+mod policies;
 mod question;
+mod reading;
+mod schema;
+mod wording;
 
+pub use fault::{Fault, Place, PolicyError};
+pub use policies::{CONTRADICTION, EVALUATION_ERROR, Policies, Rule};
 pub use question::{Asker, Decision, GroupTarget, Protected, Question, Target, When};
