@@ -182,6 +182,10 @@ pub struct OutcomeOf {
     pub request: RequestId,
     /// How each part ended, in the plan's order.
     pub outcomes: Vec<Outcome>,
+    /// The parts, counted from 0, that came to a secret (a new password, an access pass). It is
+    /// shown once to the requester and stands in no record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<usize>,
     /// Found out by looking at the directory after the twin was interrupted.
     pub after_restart: bool,
 }

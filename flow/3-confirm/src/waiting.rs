@@ -210,6 +210,10 @@ impl Waiting {
     /// Judges one message.
     #[must_use]
     pub fn hear(self, reply: &Heard, answers: &Answers, now: Timestamp) -> Verdict {
+        if self.is_taken_back_by(reply, answers) {
+            let why = Declined::No(reply.from.user);
+            return Verdict::Over(Box::new(self.end_by(why, Some(reply.message))));
+        }
         let (chat, prompt) = match self.shown_where(&reply.from) {
             Ok(shown) => shown,
             Err(why) => return Verdict::Wait(self, why),
@@ -252,6 +256,16 @@ impl Waiting {
             }
             Answer::Instead(_) | Answer::Other => Verdict::Wait(self, Ignored::NeitherYesNorNo),
         }
+    }
+
+    /// The requester may think better of it while approvers are asked. A no in any form does.
+    fn is_taken_back_by(&self, reply: &Heard, answers: &Answers) -> bool {
+        let requester = &self.proposal.heard;
+        self.is_with_approvers()
+            && reply.from.user == requester.from.user
+            && reply.from.tenant == requester.from.tenant
+            && reply.chat == requester.chat
+            && answers.read(&reply.text) == Answer::No
     }
 
     /// Where the plan was shown to whoever speaks, if their yes is needed now.

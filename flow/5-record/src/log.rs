@@ -111,7 +111,7 @@ impl Log {
         Ok(Opened::new(intent, opened_at))
     }
 
-    /// Puts on the record how an intent ended.
+    /// Puts on the record how an intent ended; `secrets` are the parts that came to a secret.
     ///
     /// # Errors
     /// When it cannot be written. The intent then stays open, and is [`Interrupted`] at the next
@@ -120,8 +120,10 @@ impl Log {
         &self,
         ticket: Ticket,
         outcomes: Vec<Outcome>,
+        secrets: Vec<usize>,
     ) -> Result<Closed, RecordError> {
-        self.outcome(ticket.request(), outcomes, false).await
+        let request = ticket.request();
+        self.outcome(OutcomeOf { request, outcomes, secrets, after_restart: false }).await
     }
 
     /// Puts on the record what a look at the directory showed about an interrupted intent.
@@ -133,7 +135,8 @@ impl Log {
         interrupted: Interrupted,
         outcomes: Vec<Outcome>,
     ) -> Result<Closed, RecordError> {
-        self.outcome(interrupted.request(), outcomes, true).await
+        let (request, secrets) = (interrupted.request(), Vec::new());
+        self.outcome(OutcomeOf { request, outcomes, secrets, after_restart: true }).await
     }
 
     /// Puts on the record what the tenant's own log says about each part of a request.
@@ -216,13 +219,8 @@ impl Log {
         self.ask(|answer| Job::Stop { answer }).await
     }
 
-    async fn outcome(
-        &self,
-        request: RequestId,
-        outcomes: Vec<Outcome>,
-        after_restart: bool,
-    ) -> Result<Closed, RecordError> {
-        let event = Event::Outcome(OutcomeOf { request, outcomes, after_restart });
+    async fn outcome(&self, outcome: OutcomeOf) -> Result<Closed, RecordError> {
+        let event = Event::Outcome(outcome);
         Ok(Closed { receipt: self.append(self.clock.now(), event).await? })
     }
 

@@ -74,6 +74,8 @@ fn traces(intent: &Intent, opened_at: Timestamp) -> Vec<Trace> {
 pub struct Recovered {
     /// Intents without an outcome, oldest first.
     pub interrupted: Vec<Interrupted>,
+    /// The rules of the last start: digests of catalog and policies.
+    pub rules: Option<(Digest, Digest)>,
     /// An unfinished write that was cut off. Nobody was told it had succeeded.
     pub torn: Option<Torn>,
 }
