@@ -3,7 +3,7 @@ use std::io;
 
 use jiff::Timestamp;
 use subtwin_kernel::RequestId;
-use subtwin_primitives::{AuditRecord, Event, EventKind, Intent, Leaf};
+use subtwin_primitives::{AuditRecord, Event, EventKind, Intent, Leaf, TwinChange};
 use tlog_tiles::Checkpoint;
 
 use crate::RecordError;
@@ -225,14 +225,29 @@ impl Reading {
             (EventKind::Outcome, Some(request)) => {
                 self.intents.remove(&request);
             }
+            (EventKind::Twin, _) => {
+                if let Event::Twin(event) = parse(json)?.event {
+                    self.recovered.rules = match (event.change, self.recovered.rules) {
+                        (TwinChange::Started { catalog_digest, policy_digest, .. }, _) => {
+                            Some((catalog_digest, policy_digest))
+                        }
+                        (TwinChange::Catalog { catalog_digest, .. }, Some((_, policy))) => {
+                            Some((catalog_digest, policy))
+                        }
+                        (TwinChange::Policy { policy_digest }, Some((catalog, _))) => {
+                            Some((catalog, policy_digest))
+                        }
+                        (_, rules) => rules,
+                    };
+                }
+            }
             (EventKind::Erased, _) => {
                 if let Event::Erased(event) = parse(json)?.event {
                     self.erased.add(&event.leaves);
                 }
             }
             (EventKind::Intent | EventKind::Outcome, None)
-            | (EventKind::Entry | EventKind::Proposed | EventKind::Declined | EventKind::Twin, _) =>
-                {}
+            | (EventKind::Entry | EventKind::Proposed | EventKind::Declined, _) => {}
         }
         Ok(())
     }
