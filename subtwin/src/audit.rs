@@ -135,26 +135,52 @@ pub(crate) fn line(record: &Kept) -> String {
     };
     match &record.event {
         Event::Proposed(proposed) => {
-            format!("shown      {} to {}", proposed.action.tool(), proposed.asked.by.display_name)
+            let what = if proposed.dry_run { "dry run   " } else { "shown     " };
+            let whom = if proposed.shown_to == proposed.asked.by.user {
+                proposed.asked.by.display_name.clone()
+            } else {
+                format!("an approver, {}", proposed.shown_to)
+            };
+            format!("{what} {} to {whom}", tools(&proposed.actions))
         }
         Event::Intent(intent) => format!(
-            "confirmed  {} (asked and confirmed by {})",
-            intent.plan.summary.headline, intent.asked.by.display_name
-        ),
-        Event::Outcome(event) => format!("outcome    {}", json!(event.outcome)),
-        Event::Entry(entry) => match &entry.seen {
-            Seen::Matched { entry } => {
-                format!("tenant log {} by {}", entry.activity, entry.initiated_by)
+            "confirmed  {} (asked by {}, {})",
+            intent.plan.headline(),
+            intent.asked.by.display_name,
+            match intent.confirmations.len() {
+                1 => "who said yes".to_owned(),
+                count => format!("{count} people said yes"),
             }
-            Seen::NotVisible {} => "tenant log: no entry became visible".to_owned(),
-        },
+        ),
+        Event::Outcome(event) => {
+            let all: Vec<String> =
+                event.outcomes.iter().map(|outcome| json!(outcome).to_string()).collect();
+            format!("outcome    {}", all.join(" "))
+        }
+        Event::Entry(entry) => {
+            let seen = entry.seen.iter().map(|seen| match seen {
+                Seen::Matched { entry } => {
+                    format!("{} by {}", entry.activity, entry.initiated_by)
+                }
+                Seen::NotVisible {} => "no entry became visible".to_owned(),
+                Seen::NotExpected {} => "none expected".to_owned(),
+            });
+            format!("tenant log {}", seen.collect::<Vec<_>>().join("; "))
+        }
         Event::Declined(declined) => format!(
             "declined   {} asked by {}: {}",
-            declined.action.as_ref().map_or("a request", |action| action.tool().name()),
+            tools(&declined.actions),
             declined.asked.by.display_name,
             json!(declined.why)
         ),
         Event::Twin(event) => format!("twin       {}", json!(event.change)),
         Event::Erased(erased) => format!("erased     {}", json!(erased.reason)),
     }
+}
+
+/// The tools of some actions, each once.
+fn tools(actions: &[Action]) -> String {
+    let mut names: Vec<&str> = actions.iter().map(|action| action.tool().name()).collect();
+    names.dedup();
+    if names.is_empty() { "a request".to_owned() } else { names.join(", ") }
 }

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use subtwin_confirm::{Answers, Language, Limits};
 use subtwin_kernel::{AppId, GroupId, TenantId, Tool, TwinId};
+use subtwin_policy::Policies;
 use url::Url;
 
 /// One twin. Relative paths count from the file's own directory.
@@ -28,6 +31,9 @@ pub struct Config {
     pub notifications: Notifications,
     /// Who may ask, and who helps when the twin cannot.
     pub people: People,
+    /// Who may ask for what, and how a yes is given.
+    #[serde(default)]
+    pub gate: Gate,
     /// What the twin offers; every tool when left out.
     #[serde(default = "every_tool")]
     pub tools: Vec<Tool>,
@@ -119,8 +125,110 @@ pub struct People {
     pub helpdesk: Vec<String>,
     /// A group whose members are the helpdesk too.
     pub helpdesk_group: Option<GroupId>,
+    /// User principal names of people who say yes where somebody other than the requester must.
+    #[serde(default)]
+    pub approvers: Vec<String>,
+    /// A group whose members are approvers too.
+    pub approvers_group: Option<GroupId>,
+    /// User principal names of the twin's sponsors. Nobody changes their accounts through it.
+    #[serde(default)]
+    pub sponsors: Vec<String>,
+    /// User principal names of accounts kept for emergencies. As for sponsors.
+    #[serde(default)]
+    pub break_glass: Vec<String>,
     /// Who takes over what the twin cannot do.
     pub human: Human,
+}
+
+/// Who may ask for what, and how a yes is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gate {
+    /// Policy files in Cedar, in place of the shipped ones.
+    pub policies: Vec<PathBuf>,
+    /// Where the policies' hours are counted (IANA name).
+    pub time_zone: String,
+    /// Languages in which a yes may be given (ISO 639-1).
+    pub languages: Vec<String>,
+    /// Minutes after a no in which nothing with the same effect is proposed to the same person.
+    pub quiet_after_no_minutes: u64,
+    /// Most prompts that one person is shown within ten minutes.
+    pub prompts_in_ten_minutes: usize,
+    /// How many minutes back "undo that" reaches.
+    pub undo_minutes: u64,
+    /// Minutes a new password or access pass stands in the requester's chat.
+    pub secret_minutes: u64,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self {
+            policies: Vec::new(),
+            time_zone: "UTC".to_owned(),
+            languages: vec!["en".to_owned()],
+            quiet_after_no_minutes: 5,
+            prompts_in_ten_minutes: 20,
+            undo_minutes: 30,
+            secret_minutes: 10,
+        }
+    }
+}
+
+impl Gate {
+    /// The policies in force.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or says something that is no policy; names the line.
+    pub fn policies(&self) -> anyhow::Result<Policies> {
+        if self.policies.is_empty() {
+            return Ok(Policies::shipped());
+        }
+        read_policies(&self.policies)
+    }
+
+    /// The languages of a yes.
+    ///
+    /// # Errors
+    /// When the words of one are not known.
+    pub fn answers(&self) -> anyhow::Result<Answers> {
+        let languages: Result<Vec<Language>, _> =
+            self.languages.iter().map(|code| code.parse::<Language>()).collect();
+        Ok(Answers::new(languages.context("`gate.languages` is not right")?))
+    }
+
+    /// Where hours are counted.
+    ///
+    /// # Errors
+    /// When there is no such time zone.
+    pub fn zone(&self) -> anyhow::Result<TimeZone> {
+        TimeZone::get(&self.time_zone).with_context(|| {
+            format!("`gate.time_zone` names `{}`, which is no time zone", self.time_zone)
+        })
+    }
+
+    /// How the gate holds back.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        Limits {
+            after_a_no: minutes(self.quiet_after_no_minutes),
+            prompts: self.prompts_in_ten_minutes,
+            window: minutes(10),
+        }
+    }
+}
+
+/// Reads policy files.
+///
+/// # Errors
+/// As [`Gate::policies`].
+pub fn read_policies(files: &[PathBuf]) -> anyhow::Result<Policies> {
+    let mut texts = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(file)
+            .with_context(|| format!("cannot read the policies `{}`", file.display()))?;
+        texts.push((file.display().to_string(), text));
+    }
+    Ok(Policies::read(&texts)?)
 }
 
 /// A human contact.
@@ -179,6 +287,7 @@ impl Config {
         for file in [&mut config.state.dir, &mut config.state.key_file]
             .into_iter()
             .chain(&mut config.cloud.ca_file)
+            .chain(&mut config.gate.policies)
         {
             *file = base.join(&*file);
         }
@@ -196,6 +305,16 @@ impl Config {
             self.memory.retention_minutes > 0,
             "`memory.retention_minutes` is 0: the twin would forget its own questions"
         );
+        ensure!(
+            self.gate.prompts_in_ten_minutes > 0,
+            "`gate.prompts_in_ten_minutes` is 0: the twin could ask nobody for a yes"
+        );
+        ensure!(
+            (1..=60).contains(&self.gate.secret_minutes),
+            "`gate.secret_minutes` must be 1 to 60: a secret is shown, and not left in a chat"
+        );
+        self.gate.answers()?;
+        self.gate.zone()?;
         if let Some(url) = &self.notifications.public_url {
             ensure!(
                 url.scheme() == "https" || is_loopback(url),
@@ -214,8 +333,12 @@ impl Config {
     /// How long a conversation is remembered.
     #[must_use]
     pub const fn retention(&self) -> Duration {
-        Duration::from_secs(self.memory.retention_minutes.saturating_mul(60))
+        minutes(self.memory.retention_minutes)
     }
+}
+
+const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count.saturating_mul(60))
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -37,7 +37,7 @@ pub(crate) async fn sign_in(config: &Config, show: impl Fn(&Url)) -> anyhow::Res
         let client = base.client(config, registration);
         let issued = subtwin_entra::sign_in(
             &client,
-            &registration.scopes(),
+            &registration.scopes(&config.tools),
             &config.twin.upn,
             Expected::User(config.twin.id.as_user()),
             PATIENCE,

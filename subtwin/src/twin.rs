@@ -1,24 +1,33 @@
 //! A running twin: every part made, wired and started.
 
+mod approvals;
 mod cards;
+mod carry;
+mod cases;
 mod desk;
+mod ending;
 mod ports;
 mod replies;
 mod resume;
+mod undo;
 mod watch;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use subtwin_confirm::{Gate, Offered, Restraint};
 use subtwin_entra::{
     App, Cloud, CloudSettings, Credential, Entra, Graph, Helpdesk, TokenClient, Tokens,
 };
 use subtwin_hear::Intake;
-use subtwin_kernel::{Clock, Entropy, KeyBytes, PrincipalKind, SystemClock, SystemEntropy, UserId};
+use subtwin_kernel::{
+    Clock, Digest, Entropy, KeyBytes, PrincipalKind, SystemClock, SystemEntropy, Tool, UserId,
+};
+use subtwin_policy::Policies;
 use subtwin_primitives::{TwinChange, TwinEvent};
 use subtwin_record::{Log, Recovered};
 use subtwin_store::{KeyFile, Store};
@@ -30,10 +39,11 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::config::Config;
+use cases::Cases;
 use desk::Desk;
 use ports::{ChatGraph, Sealed, Seen};
 use resume::Left;
-use watch::Watch;
+use watch::{Taken, Watch};
 
 /// One of the twin's two app registrations, and what it may do at most.
 #[derive(Clone, Copy, Debug)]
@@ -47,26 +57,12 @@ pub(crate) enum Registration {
 impl Registration {
     pub(crate) const BOTH: [Self; 2] = [Self::Chat, Self::Admin];
 
-    /// Delegated Graph scopes, pinned: the twin asks for these and no more.
-    pub(crate) fn scopes(self) -> Vec<String> {
-        let scopes: &[&str] = match self {
-            Self::Chat => &[
-                "Chat.ReadWrite",
-                "ChatMessage.Send",
-                "Chat.Create",
-                "Presence.ReadWrite",
-                "User.Read",
-            ],
-            Self::Admin => &[
-                "User.Read.All",
-                "GroupMember.ReadWrite.All",
-                "LicenseAssignment.ReadWrite.All",
-                "User.RevokeSessions.All",
-                "AuditLog.Read.All",
-                "Directory.Read.All",
-            ],
-        };
-        scopes.iter().map(|scope| (*scope).to_owned()).collect()
+    /// Delegated Graph scopes, pinned: the twin asks for what its tools need and no more.
+    pub(crate) fn scopes(self, tools: &[Tool]) -> Vec<String> {
+        match self {
+            Self::Chat => CHAT_SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
+            Self::Admin => subtwin_entra::scopes(tools),
+        }
     }
 
     /// What people call it.
@@ -131,7 +127,7 @@ impl Foundations {
     pub(crate) fn tokens(&self, config: &Config, registration: Registration) -> Tokens {
         Tokens::of_account(
             self.client(config, registration),
-            registration.scopes(),
+            registration.scopes(&config.tools),
             config.twin.id.as_user(),
             registration.vault_name().to_owned(),
             Arc::new(Sealed(self.store.clone())),
@@ -167,16 +163,15 @@ impl Twin {
         let (entra, human) = directory(config, &graph(Registration::Admin), &base).await?;
         let evidence = config.state.dir.join("evidence");
         let (log, recovered) = open_log(config, &base, &evidence).await?;
-        let left = Left::read(recovered, &base.store).await?;
         let facts = facts(config);
-        log.twin(TwinEvent {
-            twin: facts.clone(),
-            change: TwinChange::Started {
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                catalog: config.tools.clone(),
-            },
-        })
-        .await?;
+        let policies = config.gate.policies()?;
+        let offered = Offered {
+            tools: config.tools.clone(),
+            digest: subtwin_entra::catalog(&config.tools).digest(),
+        };
+        started(&log, &facts, &offered, &policies, recovered.rules).await?;
+        let left = Left::read(recovered, &base.store).await?;
+        let gate = Gate::new(Arc::new(entra.clone()), policies, offered, config.gate.zone()?);
 
         let listener = TcpListener::bind(config.notifications.listen)
             .await
@@ -195,14 +190,19 @@ impl Twin {
             log: log.clone(),
             store: base.store.clone(),
             look_after: config.look_after(),
+            taken: Taken::default(),
             tasks: tasks.clone(),
             stop: stop.clone(),
         };
-        let desk = Arc::new(Desk {
+        let answers = config.gate.answers()?;
+        let desk = Arc::new_cyclic(|me| Desk {
+            me: me.clone(),
             channel: Arc::clone(&voice) as _,
             understanding: understanding(config, &entra),
             directory: Arc::new(entra.clone()),
-            planner: Arc::new(entra.clone()),
+            gate: RwLock::new(Arc::new(gate)),
+            answers,
+            restraint: Mutex::new(Restraint::new(config.gate.limits())),
             cards: Arc::new(entra.clone()),
             hands: Arc::new(entra),
             log: log.clone(),
@@ -211,12 +211,16 @@ impl Twin {
             twin: facts.clone(),
             presence: Arc::clone(&presence),
             watch,
-            tools: config.tools.clone(),
             human,
+            undo_within: Duration::from_secs(config.gate.undo_minutes.saturating_mul(60)),
+            secrets_shown: Duration::from_secs(config.gate.secret_minutes.saturating_mul(60)),
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
-            open: Mutex::new(HashMap::new()),
+            cases: Cases::default(),
             lanes: Mutex::new(HashMap::new()),
+            targets: Mutex::new(HashMap::new()),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
         });
         let intake = Intake::new(
             subtwin_hear::Settings::default(),
@@ -268,6 +272,33 @@ impl Twin {
         self.store.close().await;
         tracing::info!(?rest, "stopped");
     }
+}
+
+/// Puts the start on the record, and what is new about the twin's rules since the last one.
+async fn started(
+    log: &Log,
+    twin: &subtwin_primitives::Twin,
+    offered: &Offered,
+    policies: &Policies,
+    before: Option<(Digest, Digest)>,
+) -> anyhow::Result<()> {
+    let (catalog, catalog_digest) = (offered.tools.clone(), offered.digest);
+    let policy_digest = policies.digest();
+    let mut changes = Vec::new();
+    if before.is_some_and(|(catalog, _)| catalog != catalog_digest) {
+        tracing::warn!(catalog = %catalog_digest, "the catalog is another than at the last start");
+        changes.push(TwinChange::Catalog { catalog: catalog.clone(), catalog_digest });
+    }
+    if before.is_some_and(|(_, policy)| policy != policy_digest) {
+        tracing::warn!(policy = %policy_digest, "the policies are others than at the last start");
+        changes.push(TwinChange::Policy { policy_digest });
+    }
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    changes.push(TwinChange::Started { version, catalog, catalog_digest, policy_digest });
+    for change in changes {
+        log.twin(TwinEvent { twin: twin.clone(), change }).await?;
+    }
+    Ok(())
 }
 
 /// The directory as the twin, and the human contact in it.
@@ -378,6 +409,9 @@ fn address(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
 
+/// Delegated Graph scopes of the chat registration.
+const CHAT_SCOPES: [&str; 5] =
+    ["Chat.ReadWrite", "ChatMessage.Send", "Chat.Create", "Presence.ReadWrite", "User.Read"];
 /// How long work may go on after the twin was told to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the start waits for the subscription.

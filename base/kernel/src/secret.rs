@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::Entropy;
 
-/// A text that must not be seen: a token, a code, a password. Cannot be printed, compared with
-/// `==` or serialised, and is wiped when dropped.
+/// A text that must not be seen: a token, a code, a password. Cannot be printed or
+/// serialised, and is wiped when dropped.
 ///
 /// ```
 /// let token = subtwin_kernel::Secret::new("eyJ0…".to_owned());
@@ -53,6 +53,15 @@ impl Secret {
         self.0.expose_secret()
     }
 }
+
+/// In constant time: for telling messages apart, never for checking what somebody presents.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose().as_bytes().ct_eq(other.expose().as_bytes()).into()
+    }
+}
+
+impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,13 @@
+use crate::Secret;
+
 /// A run of text in one style.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Span {
+    /// What a brain says. Shown visibly apart from what the gate says, so that no model can speak in
+    /// its voice.
+    Talk(String),
+    /// A new password or access pass. Only a channel lets it out, into the message it posts.
+    Secret(Secret),
     /// Ordinary text.
     Plain(String),
     /// Emphasised text.
@@ -41,6 +48,20 @@ impl Words {
         self
     }
 
+    /// Adds a paragraph of a brain's own words.
+    #[must_use]
+    pub fn talk(mut self, text: impl Into<String>) -> Self {
+        self.0.push(vec![Span::Talk(text.into())]);
+        self
+    }
+
+    /// Adds a paragraph that is a secret.
+    #[must_use]
+    pub fn secret(mut self, secret: Secret) -> Self {
+        self.0.push(vec![Span::Secret(secret)]);
+        self
+    }
+
     /// Adds everything that `more` says.
     #[must_use]
     pub fn and(mut self, more: Self) -> Self {
@@ -54,14 +75,15 @@ impl Words {
         &self.0
     }
 
-    /// The text without styles, one line per paragraph.
+    /// The text without styles, one line per paragraph. A secret is left out.
     #[must_use]
     pub fn to_text(&self) -> String {
         let lines = self.0.iter().map(|paragraph| {
             paragraph
                 .iter()
                 .map(|span| match span {
-                    Span::Plain(text) | Span::Strong(text) => text.as_str(),
+                    Span::Plain(text) | Span::Strong(text) | Span::Talk(text) => text.as_str(),
+                    Span::Secret(_) => "…",
                 })
                 .collect::<String>()
         });

@@ -126,6 +126,10 @@ pub struct Proposed {
     pub request: RequestId,
     /// Where and by whom it was asked.
     pub asked: Asked,
+    /// Whom it was shown to: the requester, or an approver.
+    pub shown_to: UserId,
+    /// The conversation in which it was shown.
+    pub shown_in: ChatId,
     /// The twin's message that showed it.
     pub prompt: MessageId,
     /// What it would do.
@@ -134,6 +138,9 @@ pub struct Proposed {
     pub plan_digest: Digest,
     /// Who must say yes.
     pub approval: Approval,
+    /// Until when the person it was shown to may answer.
+    #[schemars(with = "String")]
+    pub expires_at: Timestamp,
     /// Only shown: nothing waits for a yes.
     pub dry_run: bool,
 }

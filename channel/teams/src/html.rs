@@ -53,6 +53,16 @@ pub(crate) fn write(words: &Words) -> String {
                     escape(text, &mut html);
                     html.push_str("</b>");
                 }
+                Span::Talk(text) => {
+                    html.push_str("<i>» ");
+                    escape(text, &mut html);
+                    html.push_str("</i>");
+                }
+                Span::Secret(secret) => {
+                    html.push_str("<code>");
+                    escape(secret.expose(), &mut html);
+                    html.push_str("</code>");
+                }
             }
         }
         html.push_str("</p>");

@@ -50,6 +50,11 @@ pub struct BrainError {
 /// Whatever turns talk into tool calls. Untrusted: its worst answer is a wrong question.
 #[async_trait]
 pub trait Brain: Send + Sync + std::fmt::Debug {
+    /// Whether what it says are our own fixed sentences. A model's words are shown apart.
+    fn speaks_for_us(&self) -> bool {
+        false
+    }
+
     /// Takes one turn.
     async fn turn(&self, talk: &Talk) -> Result<Turn, BrainError>;
 }

@@ -58,6 +58,10 @@ impl Builtin {
 
 #[async_trait]
 impl Brain for Builtin {
+    fn speaks_for_us(&self) -> bool {
+        true
+    }
+
     async fn turn(&self, talk: &Talk) -> Result<Turn, BrainError> {
         Ok(self.answer(talk))
     }

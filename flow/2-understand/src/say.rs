@@ -206,9 +206,10 @@ const fn ability(tool: Tool) -> &'static str {
 pub(crate) fn tamed(words: &Words) -> Words {
     let lines = words.paragraphs().iter().take(MOST_TALK).map(|paragraph| {
         let spans = paragraph.iter().map(|span| match span {
-            Span::Plain(text) | Span::Strong(text) => text.as_str(),
+            Span::Plain(text) | Span::Strong(text) | Span::Talk(text) => text.as_str(),
+            Span::Secret(_) => "",
         });
         shown_up_to(&spans.collect::<String>(), LONGEST_TALK)
     });
-    lines.fold(Words::default(), Words::line)
+    lines.fold(Words::default(), Words::talk)
 }

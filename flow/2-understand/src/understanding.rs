@@ -199,6 +199,7 @@ impl Understanding {
                 Understood::Say(say::help(&self.settings.tools, &self.settings.contact))
             }
             (Turn::Say(_) | Turn::Decline(_), Some(_)) => self.still_unclear(heard, talk),
+            (Turn::Say(words), None) if self.brain.speaks_for_us() => Understood::Say(words),
             (Turn::Say(words), None) => Understood::Say(say::tamed(&words)),
             (Turn::Decline(asked), None) => {
                 self.offer(say::declined(&asked, &self.settings.contact), heard, talk)

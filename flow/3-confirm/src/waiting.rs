@@ -14,6 +14,9 @@ pub const PATIENCE: Duration = Duration::from_secs(5 * 60);
 /// How long approvers may take, from the requester's yes on.
 pub const APPROVERS_PATIENCE: Duration = Duration::from_secs(30 * 60);
 
+/// How long the last yes may wait to be acted upon.
+pub const ACT_WITHIN: Duration = Duration::from_secs(60);
+
 /// A plan that has been shown and waits for the yeses it needs: the requester's first, then those
 /// of approvers.
 #[derive(Debug)]
@@ -170,12 +173,17 @@ impl Waiting {
         !self.given.is_empty()
     }
 
+    /// Until when whoever has the turn may answer.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        let patience = if self.is_with_approvers() { APPROVERS_PATIENCE } else { PATIENCE };
+        self.since.saturating_add(patience).unwrap_or(self.since)
+    }
+
     /// Whether the time to answer is over.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        let patience = if self.is_with_approvers() { APPROVERS_PATIENCE } else { PATIENCE };
-        now.duration_since(self.since)
-            > SignedDuration::try_from(patience).unwrap_or(SignedDuration::ZERO)
+        now > self.expires_at()
     }
 
     /// The plan was shown once more to the requester, because something else was said in between.
@@ -342,6 +350,12 @@ impl Assent {
         &self.waiting.plan
     }
 
+    /// The approvers it was shown to.
+    #[must_use]
+    pub fn asked(&self) -> &[Asked] {
+        &self.waiting.asked
+    }
+
     /// The yeses.
     #[must_use]
     pub fn given(&self) -> &[Yes] {
@@ -360,7 +374,17 @@ impl Assent {
     ///
     /// # Errors
     /// Why not; the yeses are used up either way.
-    pub fn release(self, fresh: &Plan, standing: &[Standing]) -> Result<Confirmed, Box<Over>> {
+    pub fn release(
+        self,
+        fresh: &Plan,
+        standing: &[Standing],
+        now: Timestamp,
+    ) -> Result<Confirmed, Box<Over>> {
+        let last = self.waiting.given.iter().map(|yes| yes.at).max();
+        let within = SignedDuration::try_from(ACT_WITHIN).unwrap_or(SignedDuration::ZERO);
+        if last.is_none_or(|last| now.duration_since(last) > within) {
+            return Err(Box::new(self.end(Declined::Expired)));
+        }
         let all = |holds: fn(&Standing) -> bool| {
             standing.len() == self.waiting.given.len() && standing.iter().all(holds)
         };

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use subtwin_confirm::Refusal;
-use subtwin_kernel::{Action, UserId, Words};
+use subtwin_kernel::{Action, Words};
 
 /// Answers the read-only tools.
 #[async_trait]
 pub(crate) trait Cards: Send + Sync + std::fmt::Debug {
-    /// What the asker may know about it.
-    async fn card(&self, action: &Action, asker: UserId) -> Result<Words, Refusal>;
+    /// What is known about it, for somebody who may ask.
+    async fn card(&self, action: &Action) -> Result<Words, Refusal>;
 }

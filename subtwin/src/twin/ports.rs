@@ -6,7 +6,7 @@ use reqwest::Method;
 use subtwin_confirm::Refusal;
 use subtwin_entra::{Entra, Graph, TokenStore, TokenStoreError};
 use subtwin_hear::SeenError;
-use subtwin_kernel::{Action, ChatId, MessageId, Secret, UserId, Words};
+use subtwin_kernel::{Action, ChatId, MessageId, Secret, Words};
 use subtwin_store::Store;
 use subtwin_teams::{GraphAnswer, GraphError, GraphRequest, Memory, MemoryError, Verb};
 
@@ -106,7 +106,7 @@ impl subtwin_teams::Graph for ChatGraph {
 
 #[async_trait]
 impl Cards for Entra {
-    async fn card(&self, action: &Action, asker: UserId) -> Result<Words, Refusal> {
-        self.card(action.person(), asker).await.map(|card| card.words())
+    async fn card(&self, action: &Action) -> Result<Words, Refusal> {
+        self.read(action).await
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use subtwin_kernel::{ChatId, MessageId, Outcome, RequestId, TenantEntry};
-use subtwin_primitives::{Event, Intent, Seen};
+use subtwin_kernel::{ChatId, MessageId, Outcome, RequestId};
+use subtwin_primitives::{Decline, Declined, Event, Intent, Proposed, Seen};
 use subtwin_record::audit::{Archive, Kept, Sought};
 use subtwin_record::{Interrupted, Recovered};
 use subtwin_store::{RequestRow, Stage, Store, StoreError};
@@ -36,11 +36,13 @@ struct LeftInChat {
 #[derive(Debug, Default)]
 struct OnRecord {
     begun: bool,
+    /// The plan that was shown, if its showing has not ended.
+    shown: Option<Proposed>,
     intent: Option<(Box<Intent>, Timestamp)>,
-    outcome: Option<Outcome>,
+    outcomes: Option<Vec<Outcome>>,
     receipt: String,
-    /// What was seen of the tenant's own entry, once looking has ended.
-    seen: Option<Option<TenantEntry>>,
+    /// What was seen of the tenant's own entries, once looking has ended.
+    seen: Option<Vec<Seen>>,
 }
 
 impl Left {
@@ -68,12 +70,24 @@ impl Desk {
     /// Takes up what an earlier process left, conversations side by side: one look at the directory
     /// may take most of a minute.
     pub(super) async fn resume(self: Arc<Self>, left: Left, voice: Arc<Voice>) {
+        let some = left.0.values().any(|left| !left.requests.is_empty());
+        if some && let Err(cause) = self.recall_taken().await {
+            tracing::error!(%cause, "the record cannot be read back");
+        }
         let mut chats = JoinSet::new();
         for (chat, left) in left.0 {
             let (desk, voice) = (Arc::clone(&self), Arc::clone(&voice));
             chats.spawn(async move { desk.resume_chat(&chat, left, &voice).await });
         }
         chats.join_all().await;
+    }
+
+    /// Entries matched before the restart belong to their calls still.
+    async fn recall_taken(&self) -> anyhow::Result<()> {
+        let (taken, dir) = (self.watch.taken.clone(), self.evidence.clone());
+        let now = self.clock.now();
+        let since = now.saturating_sub(LONGEST_WATCH).unwrap_or(now);
+        tokio::task::spawn_blocking(move || taken.recall(&dir, since)).await?
     }
 
     async fn resume_chat(&self, chat: &ChatId, mut left: LeftInChat, voice: &Voice) {
@@ -98,39 +112,38 @@ impl Desk {
 
     /// The twin was stopped between the intent and its outcome.
     async fn look_up(&self, interrupted: Interrupted) {
-        let (request, since) = (interrupted.request(), interrupted.opened_at());
+        let request = interrupted.request();
         tracing::warn!(%request, "stopped in the middle of an action; looking whether it happened");
-        let action = interrupted.action().clone();
-        let outcome = subtwin_act::look_up(&action, since, &*self.hands, &*self.clock).await;
-        if let Err(cause) = self.log.close_interrupted(interrupted, outcome).await {
+        let outcomes =
+            subtwin_act::look_up(interrupted.traces(), &*self.hands, &*self.clock).await;
+        if let Err(cause) = self.log.close_interrupted(interrupted, outcomes).await {
             tracing::error!(%cause, "what was found after a restart could not be recorded");
         }
     }
 
     async fn go_on(&self, row: RequestRow) {
         let Some(known) = self.on_record(row.request).await else { return };
-        let (Some((intent, opened_at)), Some(outcome)) = (known.intent, known.outcome) else {
+        let (Some((intent, opened_at)), Some(outcomes)) = (known.intent, known.outcomes) else {
             // Only where nothing was begun is it certain that nothing happened. Otherwise the row
             // stays as it is, for the next start.
             if known.begun {
                 tracing::error!(request = %row.request, "begun, and its outcome is not on record");
             } else {
-                self.restarted(row).await;
+                self.restarted(row, known.shown).await;
             }
             return;
         };
-        let followed = Followed::of(
-            intent.plan.action,
-            intent.client_request_id,
-            opened_at,
-            intent.plan.summary.headline,
-        );
+        let gave = intent.plan.parts.iter().zip(&outcomes);
+        let secret = gave.into_iter().any(|(part, outcome)| {
+            outcome.is_done() && replies::gives_a_secret(&part.action)
+        });
+        let followed = Followed::of(&intent, opened_at, outcomes);
         if let Some(seen) = known.seen {
-            self.watch.finish(row, &followed.headline, &outcome, &known.receipt, seen).await;
+            self.watch.finish(row, &followed, &known.receipt, &seen).await;
         } else if row.stage == Stage::Told && row.reply.is_some() {
-            self.watch.follow(row, followed, outcome, known.receipt);
+            self.watch.follow(row, followed, known.receipt);
         } else {
-            self.tell(row, followed, outcome, known.receipt).await;
+            self.tell(row, followed, known.receipt, secret).await;
         }
     }
 
@@ -139,8 +152,8 @@ impl Desk {
         &self,
         mut row: RequestRow,
         followed: Followed,
-        outcome: Outcome,
         receipt: String,
+        secret: bool,
     ) {
         let after = row.prompt.unwrap_or(row.asked_by);
         let there = match self.channel.own_since(&row.chat, after).await {
@@ -150,7 +163,7 @@ impl Desk {
                 None
             }
         };
-        let words = replies::result(&followed.headline, &outcome, &receipt);
+        let words = replies::result(&followed, &receipt);
         let told = match there {
             Some(message) => Ok(message),
             None => self.channel.post(&row.chat, &words).await,
@@ -165,11 +178,30 @@ impl Desk {
         }
         row.stage = Stage::Told;
         self.save(&row).await;
-        self.watch.follow(row, followed, outcome, receipt);
+        // It was kept nowhere.
+        if secret && let Err(cause) = self.channel.post(&row.chat, &replies::secret_lost()).await {
+            tracing::error!(%cause, "could not say that a secret was lost");
+        }
+        self.watch.follow(row, followed, receipt);
     }
 
     /// A prompt was open. Its yes would come to a twin that no longer knows the plan.
-    async fn restarted(&self, row: RequestRow) {
+    async fn restarted(&self, row: RequestRow, shown: Option<Proposed>) {
+        if let Some(shown) = shown {
+            let declined = Declined {
+                request: shown.request,
+                asked: shown.asked,
+                twin: self.twin.clone(),
+                actions: shown.actions,
+                prompt: Some(shown.prompt),
+                answer: None,
+                plan_digest: Some(shown.plan_digest),
+                why: Decline::Restarted {},
+            };
+            if let Err(cause) = self.log.declined(declined).await {
+                tracing::error!(%cause, "that a prompt was let go could not be recorded");
+            }
+        }
         if let Err(cause) = self.channel.post(&row.chat, &replies::restarted()).await {
             tracing::warn!(%cause, "could not say that a prompt was let go");
         }
@@ -225,16 +257,18 @@ impl Desk {
                     known.intent = Some((intent, record.at));
                 }
                 Event::Outcome(event) => {
-                    known.outcome = Some(event.outcome);
+                    known.outcomes = Some(event.outcomes);
                     known.receipt = row.receipt.to_string();
                 }
                 Event::Entry(entry) => {
-                    known.seen = Some(match entry.seen {
-                        Seen::Matched { entry } => Some(entry),
-                        Seen::NotVisible {} => None,
-                    });
+                    known.seen = Some(entry.seen);
                 }
-                Event::Proposed(_) | Event::Declined(_) | Event::Twin(_) | Event::Erased(_) => {}
+                Event::Proposed(shown) => {
+                    // The first showing is the requester's own.
+                    known.shown.get_or_insert(shown);
+                }
+                Event::Declined(_) => known.shown = None,
+                Event::Twin(_) | Event::Erased(_) => {}
             }
         }
         Some(known)
@@ -248,9 +282,12 @@ fn row_of(interrupted: &Interrupted) -> RequestRow {
         chat: interrupted.chat().clone(),
         requester: interrupted.requester(),
         asked_by: interrupted.asked_by(),
-        prompt: Some(interrupted.prompt()),
+        prompt: interrupted.prompt(),
         reply: None,
         stage: Stage::Acting,
         updated: interrupted.opened_at(),
     }
 }
+
+/// Longer than any call is followed.
+const LONGEST_WATCH: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);

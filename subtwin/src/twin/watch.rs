@@ -1,21 +1,25 @@
-//! Waits for the tenant's own audit entry and adds it to the reply.
+//! Waits for the tenant's own audit entries and adds them to the reply.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use subtwin_act::Ended;
 use subtwin_hear::Channel;
-use subtwin_kernel::{Action, Outcome, TenantEntry};
-use subtwin_record::{Log, Opened, Trace, Trail};
+use subtwin_kernel::{Outcome, Plan, TenantEntry};
+use subtwin_primitives::{Event, Intent, Seen};
+use subtwin_record::audit::{Archive, Kept};
+use subtwin_record::{Log, Ticket, Trace, Trail};
 use subtwin_store::{RequestRow, Stage, Store};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
 use super::replies;
 
-/// Follows actions until their entry is found, or the time to look is over.
+/// Follows actions until their entries are found, or the time to look is over.
 #[derive(Clone, Debug)]
 pub(crate) struct Watch {
     pub(super) channel: Arc<dyn Channel>,
@@ -24,79 +28,126 @@ pub(crate) struct Watch {
     pub(super) store: Store,
     /// When to look, counted from the action.
     pub(super) look_after: Vec<Duration>,
+    pub(super) taken: Taken,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
 }
 
-/// What is followed.
+/// Ids of the tenant's entries that belong to calls already matched: one entry, one call.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Taken(Arc<Mutex<HashSet<String>>>);
+
+impl Taken {
+    /// Those on record since `since`; after a restart they are as taken as before.
+    pub(super) fn recall(&self, evidence: &Path, since: Timestamp) -> anyhow::Result<()> {
+        Archive::open(evidence)?.each(|shown| {
+            if let Kept::Whole(record) = shown.record
+                && record.at >= since
+                && let Event::Entry(entry) = record.event
+            {
+                for seen in entry.seen {
+                    if let Seen::Matched { entry } = seen {
+                        self.take(&entry);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    fn all(&self) -> HashSet<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// `false` when another call has taken it meanwhile.
+    fn take(&self, entry: &TenantEntry) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.id.clone())
+    }
+}
+
+/// What is followed: the parts of one plan, each with its headline, its trace and how it ended.
 #[derive(Clone, Debug)]
 pub(super) struct Followed {
-    pub(super) headline: String,
-    pub(super) trace: Trace,
+    pub(super) headlines: Vec<String>,
+    pub(super) traces: Vec<Trace>,
+    pub(super) outcomes: Vec<Outcome>,
 }
 
 impl Followed {
-    pub(super) fn new(opened: &Opened, action: Action, headline: String) -> Self {
-        Self::of(action, opened.client_request_id(), opened.opened_at(), headline)
+    /// What was just done.
+    pub(super) fn new(plan: &Plan, ticket: &Ticket, ended: &[Ended]) -> Self {
+        let mut traces = ticket.traces().to_vec();
+        for (trace, ended) in traces.iter_mut().zip(ended) {
+            trace.ended_at = ended.at;
+        }
+        Self {
+            headlines: headlines(plan),
+            traces,
+            outcomes: ended.iter().map(|ended| ended.outcome.clone()).collect(),
+        }
     }
 
-    pub(super) const fn of(
-        action: Action,
-        client_request_id: Uuid,
-        sent_at: Timestamp,
-        headline: String,
-    ) -> Self {
-        Self { headline, trace: Trace { action, client_request_id, sent_at } }
+    /// What is on record.
+    pub(super) fn of(intent: &Intent, sent_at: Timestamp, outcomes: Vec<Outcome>) -> Self {
+        let parts = intent.plan.parts.iter().zip(&intent.client_request_ids);
+        let trace = |(part, id): (&subtwin_kernel::Part, &uuid::Uuid)| Trace {
+            action: part.action.clone(),
+            client_request_id: *id,
+            sent_at,
+            ended_at: None,
+        };
+        Self { headlines: headlines(&intent.plan), traces: parts.map(trace).collect(), outcomes }
     }
+}
+
+fn headlines(plan: &Plan) -> Vec<String> {
+    plan.parts.iter().map(|part| part.shown.headline.clone()).collect()
 }
 
 impl Watch {
     /// Follows an action in the background. What was definitely not done leaves no entry.
-    pub(super) fn follow(
-        &self,
-        row: RequestRow,
-        followed: Followed,
-        outcome: Outcome,
-        receipt: String,
-    ) {
+    pub(super) fn follow(&self, row: RequestRow, followed: Followed, receipt: String) {
         let watch = self.clone();
         self.tasks.spawn(async move {
             let stopped = watch.stop.clone();
-            let work = watch.work(row, followed, outcome, receipt);
+            let work = watch.work(row, followed, receipt);
             // Stopping loses nothing: a request that is not settled is followed again at start.
             let _ = stopped.run_until_cancelled(work).await;
         });
     }
 
-    async fn work(self, row: RequestRow, followed: Followed, outcome: Outcome, receipt: String) {
-        if matches!(outcome, Outcome::NotDone { .. }) {
+    async fn work(self, row: RequestRow, followed: Followed, receipt: String) {
+        let expected = |outcome: &Outcome| !matches!(outcome, Outcome::NotDone { .. });
+        if !followed.outcomes.iter().any(expected) {
             return self.settle(row).await;
         }
-        let entry = self.find(&followed.trace).await;
-        if let Err(cause) = self.log.entry(row.request, entry.clone()).await {
-            tracing::error!(%cause, "the tenant's entry could not be recorded");
+        let mut seen: Vec<Seen> = followed
+            .outcomes
+            .iter()
+            .map(|o| if expected(o) { Seen::NotVisible {} } else { Seen::NotExpected {} })
+            .collect();
+        self.find(&followed.traces, &mut seen).await;
+        if let Err(cause) = self.log.entry(row.request, seen.clone()).await {
+            tracing::error!(%cause, "the tenant's entries could not be recorded");
             return;
         }
-        self.finish(row, &followed.headline, &outcome, &receipt, entry).await;
+        self.finish(row, &followed, &receipt, &seen).await;
     }
 
-    /// Adds to the reply what is on record about the tenant's entry; then nothing is left to do.
+    /// Adds to the reply what is on record about the tenant's entries; then nothing is left to do.
     pub(super) async fn finish(
         &self,
         row: RequestRow,
-        headline: &str,
-        outcome: &Outcome,
+        followed: &Followed,
         receipt: &str,
-        entry: Option<TenantEntry>,
+        seen: &[Seen],
     ) {
-        let words = match &entry {
-            Some(entry) => replies::result_with_entry(headline, outcome, receipt, entry),
-            None => replies::result_without_entry(headline, outcome, receipt),
-        };
+        let words = replies::result_with_entries(followed, receipt, seen);
         if let Some(reply) = row.reply
             && let Err(cause) = self.channel.edit(&row.chat, reply, &words).await
         {
-            tracing::warn!(%cause, "the tenant's entry could not be added to the reply");
+            tracing::warn!(%cause, "the tenant's entries could not be added to the reply");
         }
         self.settle(row).await;
     }
@@ -108,17 +159,32 @@ impl Watch {
         }
     }
 
-    async fn find(&self, trace: &Trace) -> Option<TenantEntry> {
+    async fn find(&self, traces: &[Trace], seen: &mut [Seen]) {
         let mut waited = Duration::ZERO;
         for at in &self.look_after {
             sleep(at.saturating_sub(waited)).await;
             waited = *at;
-            match self.trail.find(trace).await {
-                Ok(Some(entry)) => return Some(entry),
-                Ok(None) => {}
-                Err(cause) => tracing::warn!(%cause, "could not read the tenant's audit log"),
+            for (trace, seen) in traces.iter().zip(seen.iter_mut()) {
+                if matches!(seen, Seen::NotVisible {})
+                    && let Some(entry) = self.look(trace).await
+                {
+                    *seen = Seen::Matched { entry };
+                }
+            }
+            if !seen.iter().any(|seen| matches!(seen, Seen::NotVisible {})) {
+                return;
             }
         }
-        None
+    }
+
+    async fn look(&self, trace: &Trace) -> Option<TenantEntry> {
+        match self.trail.find(trace, &self.taken.all()).await {
+            Ok(Some(entry)) => self.taken.take(&entry).then_some(entry),
+            Ok(None) => None,
+            Err(cause) => {
+                tracing::warn!(%cause, "could not read the tenant's audit log");
+                None
+            }
+        }
     }
 }
