@@ -2,6 +2,8 @@
 //!
 //! Decides and explains. Reads no file, no directory and no clock: facts are arguments.
 
+mod depth;
+mod diagnosis;
 mod facts;
 mod fault;
 mod policies;

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use cedar_policy::{Authorizer, PolicySet};
 use subtwin_kernel::{Approval, Digest, GroupId, Risk, Tool};
 
+use crate::depth::with_room;
 use crate::facts::{Contradiction, Facts};
 use crate::fault::{Fault, PolicyError};
 use crate::reading::{self, Read, Text};
@@ -105,7 +106,7 @@ impl Policies {
         texts.insert(0, (ALWAYS.to_owned(), ALWAYS_TEXT.to_owned()));
         let borrowed: Vec<Text<'_>> =
             texts.iter().map(|(name, text)| Text { name, text }).collect();
-        let policies = reading::read(&borrowed).map_err(PolicyError::new)?;
+        let policies = with_room(|| reading::read(&borrowed)).map_err(PolicyError::new)?;
         let compiled = Deed::all().map(|deed| (deed, Compiled::new(deed, &policies))).collect();
         let groups: BTreeSet<GroupId> =
             policies.iter().flat_map(|read| read.groups.iter().copied()).collect();

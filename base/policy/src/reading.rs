@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
 
-use cedar_policy::{Effect, Policy, PolicyId, PolicySet, ValidationMode, ValidationWarning};
-use miette::Diagnostic;
+use cedar_policy::{Effect, Policy, PolicyId, PolicySet};
 use subtwin_kernel::{Approval, GroupId, Risk};
 
+use crate::depth::too_deep;
+use crate::diagnosis;
 use crate::fault::{Fault, Place};
 use crate::policies::ALWAYS;
 use crate::schema::{Deed, MODEL};
@@ -73,8 +74,8 @@ pub(crate) fn read(texts: &[Text<'_>]) -> Result<Vec<Read>, Vec<Fault>> {
     Err(reader.faults.into_iter().map(|(.., fault)| fault).collect())
 }
 
-impl Reader<'_> {
-    fn text(&self, file: usize) -> Text<'_> {
+impl<'a> Reader<'a> {
+    fn text(&self, file: usize) -> Text<'a> {
         self.texts.get(file).copied().unwrap_or(Text { name: "", text: "" })
     }
 
@@ -124,11 +125,22 @@ impl Reader<'_> {
 
     fn file(&mut self, file: usize) {
         let text = self.text(file).text;
+        if let Some((at, what)) = too_deep(text) {
+            self.fault(
+                file,
+                (at, 1),
+                what,
+                "write several policies: any one that applies is enough",
+            );
+            return;
+        }
         let set = match PolicySet::from_str(text) {
             Ok(set) => set,
             Err(errors) => {
                 for error in errors.iter() {
-                    self.diagnostic(file, error, (0, 0), REFER);
+                    let finding = diagnosis::of_parse(error, text);
+                    let place = finding.place.unwrap_or((0, 0));
+                    self.fault(file, place, finding.what, finding.remedy);
                 }
                 return;
             }
@@ -136,6 +148,8 @@ impl Reader<'_> {
         for template in set.templates() {
             let loc = template.as_ref().loc();
             let at = loc.map_or((0, 0), |loc| (loc.span.offset(), loc.span.len()));
+            let slots = ["?principal", "?resource"];
+            let at = slots.iter().find_map(|slot| find(text, at, slot)).unwrap_or(at);
             self.fault(
                 file,
                 at,
@@ -177,50 +191,11 @@ impl Reader<'_> {
 
     /// Cedar's own judgement, against the schema.
     fn validated(&mut self, file: usize, set: &PolicySet) {
-        let result = MODEL.validator.validate(set, ValidationMode::Strict);
-        let of = |id| set.policy(id).map_or((0, 0), span);
-        for error in result.validation_errors() {
-            self.diagnostic(file, error, of(error.policy_id()), REFER);
+        for (id, finding) in diagnosis::of_set(set, self.text(file).text) {
+            let policy = set.policy(&PolicyId::new(id));
+            let head = policy.map_or((0, 0), |policy| self.head(file, policy));
+            self.fault(file, finding.place.unwrap_or(head), finding.what, finding.remedy);
         }
-        for warning in result.validation_warnings() {
-            let at = of(warning.policy_id());
-            match warning {
-                ValidationWarning::ImpossiblePolicy(_)
-                | ValidationWarning::InvalidActionApplication(_) => self.fault(
-                    file,
-                    at,
-                    "this can never apply: its conditions contradict each other or its actions",
-                    "compare it with the table of facts in docs/admin/policy.md",
-                ),
-                ValidationWarning::BidiCharsInString(_)
-                | ValidationWarning::BidiCharsInIdentifier(_) => {
-                    self.diagnostic(file, warning, at, "delete them and type the text anew");
-                }
-                // Names in any script are fine: departments have them.
-                _ => {}
-            }
-        }
-    }
-
-    fn diagnostic(
-        &mut self,
-        file: usize,
-        said: &dyn Diagnostic,
-        policy: (usize, usize),
-        remedy: &str,
-    ) {
-        let label = said.labels().and_then(|mut labels| labels.next());
-        let at = label.as_ref().map_or(policy, |label| (label.offset(), label.len()));
-        let mut what = said.to_string();
-        // Cedar names a policy by its number; the line says it better.
-        if let Some((_, rest)) = what.split_once("`, ").filter(|_| what.starts_with("for policy `"))
-        {
-            what = rest.to_owned();
-        }
-        let said = said.help().map(|help| help.to_string());
-        let expected = label.and_then(|label| label.label().map(str::to_owned));
-        let remedy = said.or(expected).unwrap_or_else(|| remedy.to_owned());
-        self.fault(file, at, what, remedy.trim_end_matches('.'));
     }
 
     fn policy(&mut self, file: usize, policy: &Policy) {
@@ -361,7 +336,7 @@ impl Reader<'_> {
         let (at, head) = (span(policy), self.head(file, policy));
         for slip in &wording.slips {
             let text = self.text(file).text;
-            let place = find(text, at, &slip.words).unwrap_or(head);
+            let place = slip.words.iter().find_map(|words| find(text, at, words)).unwrap_or(head);
             self.fault(file, place, &slip.what, &slip.remedy);
         }
         let above_read = concerned.iter().find(|deed| match deed {
@@ -381,8 +356,6 @@ impl Reader<'_> {
         }
     }
 }
-
-const REFER: &str = "see docs/admin/policy.md for what a policy can say";
 
 /// Where a policy stands in its text: offset and length, in bytes.
 fn span(policy: &Policy) -> (usize, usize) {

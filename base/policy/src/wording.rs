@@ -14,10 +14,10 @@ use subtwin_kernel::{GroupId, Property, Risk, SkuId, Tool, UserId};
 use crate::Protected;
 use crate::facts::{MANAGER, protection, weekday};
 
-/// Something that is wrong, and the words of the policy by which it can be found.
+/// Something that is wrong, and words of the policy by which it can be found, the best first.
 #[derive(Debug)]
 pub(crate) struct Slip {
-    pub(crate) words: String,
+    pub(crate) words: Vec<String>,
     pub(crate) what: String,
     pub(crate) remedy: String,
 }
@@ -57,7 +57,7 @@ impl Wording {
         match policy.to_pst() {
             Ok(policy) => wording.template(policy.body()),
             Err(cause) => wording.slip(
-                String::new(),
+                &[],
                 format!("this cannot be checked: {cause}"),
                 "write it with the operators that docs/admin/policy.md names",
             ),
@@ -65,9 +65,9 @@ impl Wording {
         wording
     }
 
-    fn slip(&mut self, words: impl Into<String>, what: impl Into<String>, remedy: &str) {
+    fn slip(&mut self, words: &[String], what: impl Into<String>, remedy: &str) {
         let remedy = remedy.to_owned();
-        self.slips.push(Slip { words: words.into(), what: what.into(), remedy });
+        self.slips.push(Slip { words: words.to_vec(), what: what.into(), remedy });
     }
 
     fn template(&mut self, template: &Template) {
@@ -127,7 +127,7 @@ impl Wording {
             Expr::HasAttr { expr, attrs } => {
                 if attrs.len() > 1 {
                     self.slip(
-                        format!("has {}", attrs.head),
+                        &[format!("has {}", attrs.head)],
                         "`has` with a path of more than one step",
                         "ask for one step at a time",
                     );
@@ -155,7 +155,7 @@ impl Wording {
             Expr::Record(fields) => fields.values().for_each(|field| self.expr(field)),
             // Whatever a later Cedar adds, a policy cannot use before it is judged here.
             _ => self.slip(
-                String::new(),
+                &[],
                 "this uses an expression that policies here may not use",
                 "write it with the operators that docs/admin/policy.md names",
             ),
@@ -177,14 +177,14 @@ impl Wording {
         match canonical {
             Some(canonical) if canonical == uid.eid => {}
             Some(canonical) => self.slip(
-                &words,
+                std::slice::from_ref(&words),
                 format!("`{words}` is an object id in another spelling, and would match nobody"),
                 &format!("write `{kind}::\"{canonical}\"`"),
             ),
             None => {
                 let what = if kind == "Group" { "group" } else { "person" };
                 self.slip(
-                    &words,
+                    std::slice::from_ref(&words),
                     format!("`{words}` is not an object id, and would match nobody"),
                     &format!(
                         "write the {what}'s object id: Entra shows it on the {what}'s overview page"
@@ -203,7 +203,7 @@ impl Wording {
         };
         if !written_out {
             self.slip(
-                " in ",
+                &[format!("{} in", spelled(member)), "in context".to_owned()],
                 "membership is not known of a group that is not written out",
                 "name the group: `principal in Group::\"…\"`; of `context.group`, only its owners \
                  are known",
@@ -216,8 +216,8 @@ impl Wording {
     fn groups_of(&mut self, from: From, words: &str) {
         if from != From::Asker {
             self.slip(
-                format!("{words} in"),
-                format!("the groups of `{words}` are not known"),
+                &[format!("{words} in"), format!("{words} is")],
+                format!("the groups of {} are not known", quoted(words)),
                 "only `principal in Group::\"…\"` (and `context.requester in …`) can be asked; of \
                  whom it is about, ask for the department",
             );
@@ -254,11 +254,12 @@ impl Wording {
         };
         let words = spelled(of);
         self.slip(
-            format!(".{name}"),
-            format!(
-                "`{name}` of {} is not known",
-                if words.is_empty() { "this".to_owned() } else { format!("`{words}`") }
-            ),
+            &if words.is_empty() {
+                vec![format!(").{name}"), format!("\".{name}"), format!(".{name}")]
+            } else {
+                vec![format!("{words}.{name}"), format!("{words} has {name}"), format!(".{name}")]
+            },
+            format!("`{name}` of {} is not known", quoted(&words)),
             &remedy,
         );
     }
@@ -305,14 +306,18 @@ impl Wording {
         };
         if !fits {
             let what = format!("`{}` is never \"{word}\"", spelled(speaker));
-            self.slip(format!("\"{word}\""), what, &remedy);
+            self.slip(&[format!("\"{word}\"")], what, &remedy);
         }
     }
 
     fn pattern(&mut self, of: &Expr, pattern: &[PatternElem]) {
         let upper = |elem: &PatternElem| matches!(elem, PatternElem::Char(c) if c.is_uppercase());
         if matches!(of, Expr::GetAttr { attr, .. } if attr == "upn") && pattern.iter().any(upper) {
-            self.slip("like", format!("`{}` is never like this", spelled(of)), LOWER_CASE);
+            self.slip(
+                &["upn like".to_owned()],
+                format!("`{}` is never like this", spelled(of)),
+                LOWER_CASE,
+            );
         }
     }
 }
@@ -346,6 +351,10 @@ fn spelled(expr: &Expr) -> String {
         }
         _ => String::new(),
     }
+}
+
+fn quoted(words: &str) -> String {
+    if words.is_empty() { "this".to_owned() } else { format!("`{words}`") }
 }
 
 fn one_of<const N: usize>(word: &str, words: [&'static str; N]) -> (bool, String) {
