@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use serde_json::json;
+use subtwin_kernel::Action;
 use subtwin_primitives::{Event, Seen};
 use subtwin_record::audit::{Archive, Kept, Shown, Sought, Trust};
 

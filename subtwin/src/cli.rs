@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use subtwin_kernel::Tool;
 
 /// An AI helper with a real identity in a company's own directory: people DM it, it says exactly
 /// what it is about to do, a human answers yes, and the company's audit log carries its name.
@@ -29,6 +30,10 @@ pub enum Command {
     SignIn(SignIn),
     /// Run a twin.
     Run(Run),
+    /// Show what a twin can do at all: the fixed catalog.
+    Catalog(Catalog),
+    /// Check policies, and explain what they say.
+    Policy(Policy),
     /// Read and verify the evidence, offline.
     Audit(Audit),
 }
@@ -107,6 +112,68 @@ pub struct Run {
     /// The twin's configuration.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// Options of `subtwin catalog`.
+#[derive(Clone, Debug, Args)]
+pub struct Catalog {
+    /// Only what the twin with this configuration offers.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the capability descriptors as JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `subtwin policy`.
+#[derive(Debug, Args)]
+pub struct Policy {
+    /// What to do with the policies.
+    #[command(subcommand)]
+    pub command: PolicyCommand,
+}
+
+/// What to do with the policies.
+#[derive(Clone, Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Check policy files; without any, print the shipped ones. Needs no network.
+    Check {
+        /// Policy files, as they would be named in the configuration.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Say whether somebody may ask for something, and by which rule. Reads the directory as the
+    /// twin; changes nothing.
+    Explain(Explain),
+}
+
+/// Options of `subtwin policy explain`.
+#[derive(Clone, Debug, Args)]
+pub struct Explain {
+    /// The twin's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Who asks, by user principal name.
+    #[arg(long = "as", value_name = "UPN")]
+    pub asker: String,
+    /// For which tool.
+    #[arg(long, value_name = "TOOL")]
+    pub tool: Tool,
+    /// About whom, by user principal name.
+    #[arg(long, value_name = "UPN")]
+    pub target: String,
+    /// Which group, by object id or exact name, for the group tools.
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<String>,
+    /// Which licence, by product or part number, for the licence tools.
+    #[arg(long, value_name = "LICENCE")]
+    pub licence: Option<String>,
+    /// Which property, by its name in Graph, for `entra.user.update`.
+    #[arg(long, value_name = "PROPERTY", default_value = "jobTitle")]
+    pub property: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `subtwin audit`.

@@ -2,11 +2,13 @@
 //! benchmarks reach its parts; not an API for others.
 
 pub mod audit;
+pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod control;
 pub mod demo;
 pub mod keys;
+pub mod policy;
 pub mod run;
 pub mod sandbox;
 pub mod say;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use subtwin::cli::{Arguments, Command};
-use subtwin::{audit, demo, keys, run, sandbox, say, sign_in};
+use subtwin::{audit, catalog, demo, keys, policy, run, sandbox, say, sign_in};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -14,6 +14,8 @@ fn main() -> ExitCode {
         Command::Keys(keys) => keys::command(&keys),
         Command::SignIn(sign_in) => sign_in::command(&sign_in),
         Command::Run(run) => run::command(&run),
+        Command::Catalog(catalog) => catalog::command(&catalog),
+        Command::Policy(policy) => policy::command(&policy),
         Command::Audit(audit) => audit::command(&audit),
     };
     say::ended(ended)

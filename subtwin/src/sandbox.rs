@@ -10,7 +10,9 @@ use subtwin_kernel::{Tool, TwinId};
 use subtwin_sandbox::{Running, Settings};
 use url::Url;
 
-use crate::config::{Audit, Cloud, Config, Human, Memory, Notifications, People, State, Twin};
+use crate::config::{
+    Audit, Cloud, Config, Gate, Human, Memory, Notifications, People, State, Twin,
+};
 use crate::control::Control;
 use crate::{cli, run, say};
 
@@ -112,8 +114,13 @@ pub(crate) async fn config_for(
         people: People {
             helpdesk: vec![HELPDESK.to_owned()],
             helpdesk_group: None,
+            approvers: vec![APPROVER.to_owned()],
+            approvers_group: None,
+            sponsors: vec![HUMAN.to_owned()],
+            break_glass: vec![BREAK_GLASS.to_owned()],
             human: Human { name: human.display_name.clone(), upn: HUMAN.to_owned() },
         },
+        gate: Gate::default(),
         tools: Tool::ALL.to_vec(),
         memory: Memory::default(),
         audit: Audit::default(),
@@ -136,4 +143,7 @@ async fn write_config(
 
 pub(crate) const TWIN: &str = "sam@contoso.com";
 pub(crate) const HELPDESK: &str = "doug@contoso.com";
+/// Says yes where somebody other than the helpdesk's Doug must.
+pub(crate) const APPROVER: &str = "paula.stone@contoso.com";
+pub(crate) const BREAK_GLASS: &str = "emergency@contoso.com";
 pub(crate) const HUMAN: &str = "dana@contoso.com";

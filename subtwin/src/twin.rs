@@ -21,7 +21,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use subtwin_confirm::{Gate, Offered, Restraint};
 use subtwin_entra::{
-    App, Cloud, CloudSettings, Credential, Entra, Graph, Helpdesk, TokenClient, Tokens,
+    App, Cloud, CloudSettings, Credential, Entra, Graph, Listed, Standing, TokenClient, Tokens,
 };
 use subtwin_hear::Intake;
 use subtwin_kernel::{
@@ -135,6 +135,27 @@ impl Foundations {
     }
 }
 
+/// The twin's gate over its directory, without the twin: to ask what the policies say.
+pub(crate) async fn look(config: &Config) -> anyhow::Result<(Entra, Gate)> {
+    let base = Foundations::lay(config)?;
+    let there = base.store.sealed(Registration::Admin.vault_name()).await?.is_some();
+    ensure!(there, "the twin has not signed in yet; run `subtwin sign-in` first");
+    let tokens = base.tokens(config, Registration::Admin);
+    let graph = Graph::new(base.cloud.clone(), tokens, Arc::clone(&base.entropy));
+    let (entra, _) = directory(config, &graph, &base).await?;
+    let gate = gate(config, &entra)?;
+    Ok((entra, gate))
+}
+
+fn gate(config: &Config, entra: &Entra) -> anyhow::Result<Gate> {
+    let offered = Offered {
+        tools: config.tools.clone(),
+        digest: subtwin_entra::catalog(&config.tools).digest(),
+    };
+    let (policies, zone) = (config.gate.policies()?, config.gate.zone()?);
+    Ok(Gate::new(Arc::new(entra.clone()), policies, offered, zone))
+}
+
 /// A twin at work.
 #[derive(Debug)]
 pub(crate) struct Twin {
@@ -164,14 +185,9 @@ impl Twin {
         let evidence = config.state.dir.join("evidence");
         let (log, recovered) = open_log(config, &base, &evidence).await?;
         let facts = facts(config);
-        let policies = config.gate.policies()?;
-        let offered = Offered {
-            tools: config.tools.clone(),
-            digest: subtwin_entra::catalog(&config.tools).digest(),
-        };
-        started(&log, &facts, &offered, &policies, recovered.rules).await?;
+        let gate = gate(config, &entra)?;
+        started(&log, &facts, gate.offered(), gate.policies(), recovered.rules).await?;
         let left = Left::read(recovered, &base.store).await?;
-        let gate = Gate::new(Arc::new(entra.clone()), policies, offered, config.gate.zone()?);
 
         let listener = TcpListener::bind(config.notifications.listen)
             .await
@@ -211,7 +227,7 @@ impl Twin {
             twin: facts.clone(),
             presence: Arc::clone(&presence),
             watch,
-            human,
+            human: Some(human),
             undo_within: Duration::from_secs(config.gate.undo_minutes.saturating_mul(60)),
             secrets_shown: Duration::from_secs(config.gate.secret_minutes.saturating_mul(60)),
             clock: Arc::clone(&base.clock),
@@ -306,7 +322,7 @@ async fn directory(
     config: &Config,
     graph: &Graph,
     base: &Foundations,
-) -> anyhow::Result<(Entra, Option<UserId>)> {
+) -> anyhow::Result<(Entra, UserId)> {
     let twin = subtwin_entra::Twin {
         user: config.twin.id.as_user(),
         display_name: config.twin.name.clone(),
@@ -314,15 +330,31 @@ async fn directory(
         kind: PrincipalKind::MemberUser,
     };
     let entra =
-        |helpdesk| Entra::new(graph.clone(), twin.clone(), helpdesk, Arc::clone(&base.clock));
-    let looking = entra(Helpdesk::default());
+        |standing| Entra::new(graph.clone(), twin.clone(), standing, Arc::clone(&base.clock));
+    let looking = entra(Standing::default());
+    let people = &config.people;
+    let standing = Standing {
+        helpdesk: Listed {
+            people: all_by_upn(&looking, &people.helpdesk).await?,
+            group: people.helpdesk_group,
+        },
+        approvers: Listed {
+            people: all_by_upn(&looking, &people.approvers).await?,
+            group: people.approvers_group,
+        },
+        sponsors: all_by_upn(&looking, &people.sponsors).await?,
+        break_glass: all_by_upn(&looking, &people.break_glass).await?,
+    };
+    let human = by_upn(&looking, &people.human.upn).await?;
+    Ok((entra(standing), human))
+}
+
+async fn all_by_upn(entra: &Entra, upns: &[String]) -> anyhow::Result<Vec<UserId>> {
     let mut people = Vec::new();
-    for upn in &config.people.helpdesk {
-        people.push(by_upn(&looking, upn).await?);
+    for upn in upns {
+        people.push(by_upn(entra, upn).await?);
     }
-    let human = by_upn(&looking, &config.people.human.upn).await?;
-    let helpdesk = Helpdesk { group: config.people.helpdesk_group, people };
-    Ok((entra(helpdesk), Some(human)))
+    Ok(people)
 }
 
 async fn by_upn(entra: &Entra, upn: &str) -> anyhow::Result<UserId> {

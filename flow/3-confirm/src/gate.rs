@@ -251,7 +251,9 @@ impl Gate {
         }
     }
 
-    fn when(&self, now: Timestamp) -> When {
+    /// The time as policies ask about it.
+    #[must_use]
+    pub fn when(&self, now: Timestamp) -> When {
         let local = now.to_zoned(self.zone.clone());
         When { hour: local.hour(), weekday: local.weekday() }
     }

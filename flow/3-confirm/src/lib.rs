@@ -18,6 +18,6 @@ pub use planner::{Planner, Refusal};
 pub use prompt::{approval_prompt, dry_run, prompt};
 pub use restraint::{Limits, Restrained, Restraint};
 pub use waiting::{
-    ACT_WITHIN, APPROVERS_PATIENCE, Asked, Assent, Declined, Ignored, Over, PATIENCE, Standing, Verdict,
-    Waiting,
+    ACT_WITHIN, APPROVERS_PATIENCE, Asked, Assent, Declined, Ignored, Over, PATIENCE, Standing,
+    Verdict, Waiting,
 };

@@ -141,7 +141,11 @@ impl Desk {
     }
 
     /// An approver ended it: say so in the requester's conversation.
-    pub(super) async fn given_up_elsewhere(self: std::sync::Arc<Self>, over: Over, row: RequestRow) {
+    pub(super) async fn given_up_elsewhere(
+        self: std::sync::Arc<Self>,
+        over: Over,
+        row: RequestRow,
+    ) {
         let lane = self.lane(&row.chat);
         let _turn = lane.lock().await;
         if let Err(cause) = self.give_up(over, row).await {

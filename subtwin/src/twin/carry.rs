@@ -66,11 +66,7 @@ impl Desk {
         join_all(looks).await.into_iter().collect()
     }
 
-    async fn approvers_still_may(
-        &self,
-        assent: &Assent,
-        requester: UserId,
-    ) -> Result<(), Refusal> {
+    async fn approvers_still_may(&self, assent: &Assent, requester: UserId) -> Result<(), Refusal> {
         let gate = self.gate();
         for yes in assent.given().iter().filter(|yes| yes.by != requester) {
             let now = self.clock.now();
@@ -107,8 +103,7 @@ impl Desk {
         let _busy = self.presence.busy();
         let done = CancellationToken::new();
         let acting = async {
-            let result =
-                subtwin_act::run(opened, &*self.hands, &*self.clock, &*self.entropy).await;
+            let result = subtwin_act::run(opened, &*self.hands, &*self.clock, &*self.entropy).await;
             done.cancel();
             result
         };

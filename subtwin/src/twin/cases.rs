@@ -132,11 +132,7 @@ impl Cases {
     }
 
     /// The plan was shown again in its requester's conversation. `None` when it is open no more.
-    pub(super) fn shown_again(
-        &self,
-        request: RequestId,
-        prompt: MessageId,
-    ) -> Option<RequestRow> {
+    pub(super) fn shown_again(&self, request: RequestId, prompt: MessageId) -> Option<RequestRow> {
         let mut open = self.lock();
         let Case { waiting, mut row } = open.cases.remove(&request)?;
         row.prompt = Some(prompt);

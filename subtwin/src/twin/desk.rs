@@ -283,7 +283,9 @@ impl Desk {
         let case = Case { waiting, row };
         if !self.record_shown(shown(&case.waiting, false)).await {
             self.settle(case.row).await;
-            return self.channel.post(&case.waiting.proposal().heard.chat, &replies::no_record())
+            return self
+                .channel
+                .post(&case.waiting.proposal().heard.chat, &replies::no_record())
                 .await
                 .map(drop);
         }
@@ -296,8 +298,7 @@ impl Desk {
         let words = dry_run(plan);
         let posted = self.channel.post(&proposal.heard.chat, &words).await?;
         self.understanding.said(&proposal.heard, &words, self.clock.now());
-        let waiting =
-            Waiting::ask(proposal.clone(), plan.clone(), posted, self.clock.now());
+        let waiting = Waiting::ask(proposal.clone(), plan.clone(), posted, self.clock.now());
         self.record_shown(shown(&waiting, true)).await;
         Ok(())
     }

@@ -53,7 +53,8 @@ impl Desk {
         row: RequestRow,
         refusal: &Refusal,
     ) -> Result<(), ChannelError> {
-        let why = decline(refusal).unwrap_or_else(|| Decline::Drift { detail: refusal.to_string() });
+        let why =
+            decline(refusal).unwrap_or_else(|| Decline::Drift { detail: refusal.to_string() });
         self.record_decline(&over.proposal, Some(&over), why).await;
         self.settle(row).await;
         self.say(&over.proposal.heard, &refused(refusal)).await

@@ -119,9 +119,9 @@ fn one(headline: &str, outcome: &Outcome, receipt: &str, entry: Option<&TenantEn
 
 /// A new password or access pass, shown once.
 pub(super) fn secret(target: &str, secret: &Secret, minutes: u64) -> Words {
-    Words::strong(format!("For {target}, shown once:"))
-        .secret(secret.clone())
-        .line(format!("Hand it over in a way you trust. I take it out of this chat in {minutes} minutes."))
+    Words::strong(format!("For {target}, shown once:")).secret(secret.clone()).line(format!(
+        "Hand it over in a way you trust. I take it out of this chat in {minutes} minutes."
+    ))
 }
 
 /// What stands in a secret's place afterwards.
@@ -225,7 +225,9 @@ pub(super) fn withdrawn() -> Words {
 
 /// A bare yes where the name must be typed.
 pub(super) fn must_be_typed() -> Words {
-    Words::plain("For this a yes is not enough. Please type the user principal name, as it stands here:")
+    Words::plain(
+        "For this a yes is not enough. Please type the user principal name, as it stands here:",
+    )
 }
 
 /// The same was turned down a moment ago, or too much was asked.

@@ -114,8 +114,7 @@ impl Desk {
     async fn look_up(&self, interrupted: Interrupted) {
         let request = interrupted.request();
         tracing::warn!(%request, "stopped in the middle of an action; looking whether it happened");
-        let outcomes =
-            subtwin_act::look_up(interrupted.traces(), &*self.hands, &*self.clock).await;
+        let outcomes = subtwin_act::look_up(interrupted.traces(), &*self.hands, &*self.clock).await;
         if let Err(cause) = self.log.close_interrupted(interrupted, outcomes).await {
             tracing::error!(%cause, "what was found after a restart could not be recorded");
         }
@@ -134,9 +133,9 @@ impl Desk {
             return;
         };
         let gave = intent.plan.parts.iter().zip(&outcomes);
-        let secret = gave.into_iter().any(|(part, outcome)| {
-            outcome.is_done() && replies::gives_a_secret(&part.action)
-        });
+        let secret = gave
+            .into_iter()
+            .any(|(part, outcome)| outcome.is_done() && replies::gives_a_secret(&part.action));
         let followed = Followed::of(&intent, opened_at, outcomes);
         if let Some(seen) = known.seen {
             self.watch.finish(row, &followed, &known.receipt, &seen).await;
@@ -148,13 +147,7 @@ impl Desk {
     }
 
     /// Posts the result unless it is already there: the receipt is in its text.
-    async fn tell(
-        &self,
-        mut row: RequestRow,
-        followed: Followed,
-        receipt: String,
-        secret: bool,
-    ) {
+    async fn tell(&self, mut row: RequestRow, followed: Followed, receipt: String, secret: bool) {
         let after = row.prompt.unwrap_or(row.asked_by);
         let there = match self.channel.own_since(&row.chat, after).await {
             Ok(own) => own.into_iter().find(|(_, text)| text.contains(&receipt)).map(|(id, _)| id),
