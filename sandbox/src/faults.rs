@@ -35,6 +35,8 @@ pub(crate) struct Faults {
     pub(crate) fail_tokens_next: u32,
     /// Every token request is refused with this AADSTS number: 50076, 50079, 50173, 53003, 700082.
     pub(crate) refuse_sign_ins: Option<u32>,
+    /// The next N password resets for people mastered on the premises are accepted and fail.
+    pub(crate) fail_writeback_next: u32,
     /// Audit entries written from now on stay invisible this long, in milliseconds.
     pub(crate) audit_delay_ms: Option<u64>,
 }

@@ -16,6 +16,7 @@ mod groups;
 mod licences;
 mod listing;
 pub(crate) mod messages;
+mod methods;
 #[cfg(test)]
 pub(crate) mod model;
 mod objects;
@@ -36,6 +37,7 @@ use uuid::Uuid;
 use crate::world::World;
 pub(crate) use audit_logs::kind;
 pub(crate) use front::answer;
+pub(crate) use methods::pass_configuration;
 
 /// Who calls, as their access token says.
 #[derive(Clone, Debug)]
@@ -207,8 +209,9 @@ pub(crate) type Handled = Option<Result<Answer, Problem>>;
 
 /// Answers one call, on its own or inside a `$batch`.
 pub(crate) fn dispatch(world: &mut World, call: &Call) -> Result<Answer, Problem> {
-    let modules: [fn(&mut World, &Call) -> Handled; 10] = [
+    let modules: [fn(&mut World, &Call) -> Handled; 11] = [
         users::handle,
+        methods::handle,
         groups::handle,
         licences::handle,
         roles::handle,

@@ -70,6 +70,25 @@ pub(crate) struct Entry {
     pub(crate) actor_upn: Option<String>,
     pub(crate) targets: Vec<Target>,
     pub(crate) user_agent: Option<String>,
+    /// `loggedByService`.
+    pub(crate) service: &'static str,
+    /// `resultReason`; empty for most.
+    pub(crate) reason: String,
+    pub(crate) failed: bool,
+}
+
+/// What a service says about an entry besides what happened.
+#[derive(Clone, Debug)]
+pub(crate) struct Remark {
+    pub(crate) service: &'static str,
+    pub(crate) reason: String,
+    pub(crate) failed: bool,
+}
+
+impl Default for Remark {
+    fn default() -> Self {
+        Self { service: "Core Directory", reason: String::new(), failed: false }
+    }
 }
 
 /// One sign-in.
@@ -190,6 +209,7 @@ impl World {
         operation: &'static str,
         targets: Vec<Target>,
         user_agent: Option<String>,
+        remark: Remark,
     ) {
         let actor = match caller.user {
             Some(id) => {
@@ -201,7 +221,8 @@ impl World {
                 name: caller.app_name.clone(),
             },
         };
-        self.write(actor, correlation, (activity, category, operation), targets, user_agent);
+        let deed = (activity, category, operation);
+        self.write(actor, correlation, deed, targets, user_agent, remark);
     }
 
     /// Writes an entry for what a service of the cloud did on its own, as licensing does when a
@@ -213,6 +234,7 @@ impl World {
         (activity, category, operation): (&'static str, &'static str, &'static str),
         targets: Vec<Target>,
         user_agent: Option<String>,
+        remark: Remark,
     ) {
         let now = self.now();
         let correlation = self.correlate(given, activity, &targets);
@@ -241,6 +263,9 @@ impl World {
             actor_upn,
             targets,
             user_agent,
+            service: remark.service,
+            reason: remark.reason,
+            failed: remark.failed,
         };
         if audit.entries.len() >= KEPT {
             // Many at once: each time moves the rest.

@@ -1,6 +1,5 @@
 //! The token endpoint: one function per grant type.
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use jiff::{SignedDuration, Timestamp};
@@ -227,8 +226,11 @@ impl Redeeming {
             .find(username)
             .ok_or_else(|| Refusal::unknown_user(&world.tenant.name))?;
         attempt.user = Some(user.id);
-        if verify_slices_are_equal(user.password.as_bytes(), password.as_bytes()).is_err() {
+        if !user.password.is(password) {
             return Err(Refusal::password());
+        }
+        if user.must_change_password && world.tenant.quirks.forced_change_stops_sign_in {
+            return Err(Refusal::password_expired());
         }
         let user = user.id;
         self.switched(world)?;

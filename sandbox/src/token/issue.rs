@@ -239,6 +239,14 @@ pub(super) fn person(world: &World, user: Uuid) -> Result<&User, Refusal> {
     if user.enabled { Ok(user) } else { Err(Refusal::blocked_user()) }
 }
 
+/// Checks what somebody typed: their password or their temporary access pass, which may be used up
+/// by that.
+pub(super) fn prove(world: &mut World, user: Uuid, typed: &str) -> Result<(), Refusal> {
+    let now = world.now();
+    let right = person(world, user)?.password.is(typed);
+    if right || world.tenant.use_pass(user, typed, now) { Ok(()) } else { Err(Refusal::password()) }
+}
+
 /// Every scope the client has on the resource for this user; refused when one that was asked for is
 /// not among them.
 fn consented(world: &World, client: &Client, user: &User, asked: &Asked) -> Result<Names, Refusal> {

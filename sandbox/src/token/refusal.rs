@@ -345,6 +345,11 @@ impl Refusal {
         )
     }
 
+    pub(super) fn password_expired() -> Self {
+        Self::new(50055, "invalid_grant", "The password is expired.")
+            .because("user_password_expired")
+    }
+
     pub(super) fn no_session() -> Self {
         Self::new(
             50058,

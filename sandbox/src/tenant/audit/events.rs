@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Actor, ModifiedProperty, Target, TargetKind};
+use super::{Actor, ModifiedProperty, Remark, Target, TargetKind};
 use crate::graph::{Call, Caller};
-use crate::tenant::{AssignedLicence, Role, Tenant};
+use crate::tenant::{AssignedLicence, MethodKind, Role, Tenant};
 use crate::world::World;
 
 /// Who made a call and what ties its entries together.
@@ -29,16 +29,28 @@ impl Trace {
         }
     }
 
-    fn log(&self, world: &mut World, (activity, category, operation): Deed, targets: Vec<Target>) {
-        let agent = self.user_agent.clone();
-        world.audit(&self.caller, self.correlation, activity, category, operation, targets, agent);
+    fn log(&self, world: &mut World, deed: Deed, targets: Vec<Target>) {
+        self.remark(world, deed, targets, Remark::default());
+    }
+
+    /// For what another service than the directory logs.
+    fn remark(
+        &self,
+        world: &mut World,
+        (activity, category, operation): Deed,
+        targets: Vec<Target>,
+        remark: Remark,
+    ) {
+        let (caller, agent) = (&self.caller, self.user_agent.clone());
+        let correlation = self.correlation;
+        world.audit(caller, correlation, activity, category, operation, targets, agent, remark);
     }
 
     /// For what a service did in consequence of the call.
     fn log_of(&self, service: &str, world: &mut World, deed: Deed, targets: Vec<Target>) {
         let actor =
             Actor::App { app_id: Uuid::nil(), principal: Uuid::nil(), name: service.to_owned() };
-        world.write(actor, self.correlation, deed, targets, None);
+        world.write(actor, self.correlation, deed, targets, None, Remark::default());
     }
 }
 
@@ -272,6 +284,64 @@ pub(crate) fn password_reset(
     sessions_revoked(world, trace, user, before, after);
 }
 
+/// Tool 3 through the method API: accepted.
+pub(crate) fn reset_started(world: &mut World, trace: &Trace, user: Uuid) {
+    let deed = ("Admin started password reset", "UserManagement", "Update");
+    let remark = Remark {
+        service: RESETS,
+        reason: "Administrator started password reset for user".to_owned(),
+        failed: false,
+    };
+    trace.remark(world, deed, vec![person(&world.tenant, user, Vec::new())], remark);
+}
+
+/// Tool 3 through the method API: how it ended.
+pub(crate) fn reset_ended(world: &mut World, trace: &Trace, user: Uuid, failure: Option<&str>) {
+    let deed = ("Reset password (by admin)", "UserManagement", "Update");
+    let reason = failure.unwrap_or("Successfully completed reset.");
+    let remark = Remark { service: RESETS, reason: reason.to_owned(), failed: failure.is_some() };
+    trace.remark(world, deed, vec![person(&world.tenant, user, Vec::new())], remark);
+}
+
+/// Tool 4: an administrator gave somebody a way to sign in.
+pub(crate) fn security_info_registered(
+    world: &mut World,
+    trace: &Trace,
+    user: Uuid,
+    kind: MethodKind,
+) {
+    let deed = ("Admin registered security info", "UserManagement", "Add");
+    security_info(
+        world,
+        trace,
+        user,
+        deed,
+        format!("Admin registered {} method for user", kind.words()),
+    );
+}
+
+/// Tool 5, and tool 4 taken back.
+pub(crate) fn security_info_deleted(
+    world: &mut World,
+    trace: &Trace,
+    user: Uuid,
+    kind: MethodKind,
+) {
+    let deed = ("Admin deleted security info", "UserManagement", "Delete");
+    security_info(
+        world,
+        trace,
+        user,
+        deed,
+        format!("Admin deleted {} method for user", kind.words()),
+    );
+}
+
+fn security_info(world: &mut World, trace: &Trace, user: Uuid, deed: Deed, reason: String) {
+    let remark = Remark { service: "Authentication Methods", reason, failed: false };
+    trace.remark(world, deed, vec![person(&world.tenant, user, Vec::new())], remark);
+}
+
 /// `Add user`.
 pub(crate) fn user_created(world: &mut World, trace: &Trace, user: Uuid) {
     let person = world.tenant.people.get(user);
@@ -408,6 +478,7 @@ pub(crate) fn app_role_changed(
     trace.log(world, deed, targets);
 }
 
+const RESETS: &str = "Self-service Password Management";
 const ADD_MEMBER: Deed = ("Add member to group", "GroupManagement", "Assign");
 const REMOVE_MEMBER: Deed = ("Remove member from group", "GroupManagement", "Unassign");
 const UPDATE_USER: Deed = ("Update user", "UserManagement", "Update");

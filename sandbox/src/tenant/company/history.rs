@@ -39,6 +39,9 @@ pub(super) fn told(tenant: &Tenant, dice: &mut Dice) -> Audit {
                 properties: Vec::new(),
             }],
             user_agent: None,
+            service: "Core Directory",
+            reason: String::new(),
+            failed: false,
         });
     };
     entry("Disable account", "Update", victor, day(985));

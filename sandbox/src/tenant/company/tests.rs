@@ -157,7 +157,9 @@ fn roles_are_held_by_whom_the_story_says() {
     assert_eq!(
         roles("sam@contoso.com"),
         [
+            "User Administrator",
             "Helpdesk Administrator",
+            "Authentication Administrator",
             "License Administrator",
             "Groups Administrator",
             "Reports Reader"
