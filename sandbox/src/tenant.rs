@@ -39,7 +39,7 @@ pub(crate) use people::{Extra, People, User};
 pub(crate) use quirks::Quirks;
 pub(crate) use roles::{Role, Roles, TEMPLATES};
 pub(crate) use scopes::{PERMISSIONS, Permission, permission};
-pub(crate) use secret::Secret;
+pub(crate) use secret::{Secret, Told};
 
 use uuid::Uuid;
 
@@ -64,6 +64,8 @@ pub(crate) struct Tenant {
     /// Password resets under way and done.
     pub(crate) operations: Operations,
     pub(crate) quirks: Quirks,
+    /// New passwords and passes.
+    pub(crate) told: Told,
 }
 
 impl Tenant {

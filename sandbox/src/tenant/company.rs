@@ -15,7 +15,9 @@ use rand::rngs::SmallRng;
 use rand::{RngCore as _, SeedableRng as _};
 use uuid::Uuid;
 
-use super::{Audit, Chats, Groups, Ledger, Operations, PassPolicy, People, Quirks, Roles, Tenant};
+use super::{
+    Audit, Chats, Groups, Ledger, Operations, PassPolicy, People, Quirks, Roles, Tenant, Told,
+};
 
 /// The password of every sample user.
 pub(crate) const SAMPLE_PASSWORD: &str = "Sandbox!1";
@@ -37,6 +39,7 @@ pub(super) fn build(seed: u64, users: usize) -> Tenant {
         pass_policy: PassPolicy::default(),
         operations: Operations::default(),
         quirks: Quirks::default(),
+        told: Told::default(),
     };
     people::hire(&mut tenant, &mut Dice::new(seed, "people"), users);
     products::assign(&mut tenant);

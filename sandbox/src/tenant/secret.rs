@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -27,6 +28,26 @@ impl fmt::Debug for Secret {
         f.write_str("Secret")
     }
 }
+
+/// The newest secrets that were handed to somebody, so that a copy of one in a chat message can be
+/// recognised and kept out of captured exchanges.
+#[derive(Debug, Default)]
+pub(crate) struct Told(VecDeque<Secret>);
+
+impl Told {
+    pub(crate) fn add(&mut self, secret: Secret) {
+        if self.0.len() >= KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(secret);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Secret> {
+        self.0.iter()
+    }
+}
+
+const KEPT: usize = 256;
 
 #[cfg(test)]
 mod tests {

@@ -48,6 +48,7 @@ pub(in crate::graph) fn apply(
     force: bool,
 ) {
     let now = world.now();
+    world.tenant.told.add(password.clone());
     let Some(person) = world.tenant.people.get_mut(user) else { return };
     let before = std::mem::replace(&mut person.sessions_valid_from, now);
     person.password = password;

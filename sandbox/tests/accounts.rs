@@ -1,0 +1,222 @@
+//! What becomes of people's accounts, as they notice it when they sign in.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use subtwin_sandbox::Settings;
+
+use crate::cloud::{ADMIN, Answer, CLI, Cloud, LOGIN};
+
+const ALEX: &str = "alex.kim@contoso.com";
+const NEW: &str = "Nova-4711-Kite";
+
+/// The twin's own token with everything it was granted.
+async fn sam(cloud: &Cloud) -> String {
+    let scope = "https://graph.microsoft.com/.default";
+    cloud.password(ADMIN, "sam@contoso.com", scope).await.text_of("access_token")
+}
+
+async fn sign_in(cloud: &Cloud, user: &str, password: &str) -> Answer {
+    cloud
+        .token(&[
+            ("grant_type", "password"),
+            ("client_id", CLI),
+            ("username", user),
+            ("password", password),
+            ("scope", "User.Read offline_access"),
+        ])
+        .await
+}
+
+async fn refresh(cloud: &Cloud, token: &str) -> Answer {
+    cloud
+        .token(&[
+            ("grant_type", "refresh_token"),
+            ("client_id", CLI),
+            ("refresh_token", token),
+            ("scope", "User.Read"),
+        ])
+        .await
+}
+
+async fn send(cloud: &Cloud, method: Method, path: &str, token: &str, body: Value) -> Answer {
+    let url = format!("https://graph.microsoft.com/v1.0{path}");
+    cloud.send(cloud.request(method, &url).bearer_auth(token).json(&body)).await
+}
+
+#[tokio::test]
+async fn a_new_password_works_the_old_one_does_not_and_old_sessions_are_over() {
+    let cloud = Cloud::start().await;
+    let token = sam(&cloud).await;
+    let before = sign_in(&cloud, ALEX, "Sandbox!1").await.text_of("refresh_token");
+    let body = json!({"passwordProfile": {"forceChangePasswordNextSignIn": true, "password": NEW}});
+    let answer = send(&cloud, Method::PATCH, &format!("/users/{ALEX}"), &token, body).await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+    assert_eq!(sign_in(&cloud, ALEX, "Sandbox!1").await.number(), 50126);
+    assert_eq!(refresh(&cloud, &before).await.number(), 50173);
+    assert_eq!(sign_in(&cloud, ALEX, NEW).await.status, 200);
+    // The other way of the cloud: first a password of one's own.
+    cloud.control(Method::POST, "quirks", json!({"forcedChangeStopsSignIn": true})).await;
+    let expired = sign_in(&cloud, ALEX, NEW).await;
+    assert_eq!(
+        (expired.number(), expired.text_of("suberror").as_str()),
+        (50055, "user_password_expired")
+    );
+    let own = json!({"password": "My-0wn-Choice"});
+    assert_eq!(cloud.control(Method::POST, "users/alex.kim", own).await.status, 200);
+    assert_eq!(sign_in(&cloud, ALEX, "My-0wn-Choice").await.status, 200);
+    let ledger = cloud.control(Method::GET, "ledger", Value::Null).await;
+    assert_eq!(ledger.json()["totals"], json!({"passwordReset": 1}));
+    assert!(!ledger.text.contains(NEW));
+}
+
+#[tokio::test]
+async fn who_is_blocked_can_neither_sign_in_nor_stay_signed_in() {
+    let cloud = Cloud::start().await;
+    let token = sam(&cloud).await;
+    let before = sign_in(&cloud, ALEX, "Sandbox!1").await.text_of("refresh_token");
+    let set = async |enabled: bool| {
+        let body = json!({"accountEnabled": enabled});
+        send(&cloud, Method::PATCH, &format!("/users/{ALEX}"), &token, body).await.status
+    };
+    assert_eq!(set(false).await, 204);
+    assert_eq!(sign_in(&cloud, ALEX, "Sandbox!1").await.number(), 50057);
+    assert_eq!(refresh(&cloud, &before).await.number(), 50057);
+    assert_eq!(set(true).await, 204);
+    assert_eq!(refresh(&cloud, &before).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_access_pass_signs_in_once_at_the_sign_in_page() {
+    let cloud = Cloud::start().await;
+    let token = sam(&cloud).await;
+    let path = "/users/sarah.lin@contoso.com/authentication/temporaryAccessPassMethods";
+    let body = json!({"lifetimeInMinutes": 60, "isUsableOnce": true});
+    let issued = send(&cloud, Method::POST, path, &token, body).await;
+    assert_eq!(issued.status, 201, "{issued:?}");
+    let pass = issued.text_of("temporaryAccessPass");
+    let url = format!(
+        "{LOGIN}/contoso.com/oauth2/v2.0/authorize?client_id={CLI}&response_type=code\
+         &redirect_uri=http://localhost&scope=User.Read"
+    );
+    let sign_in = async |password: &str| {
+        let body = json!({"url": url, "as": "sarah.lin", "password": password});
+        cloud.control(Method::POST, "sign-in", body).await
+    };
+    let wrong = sign_in("not the pass").await;
+    assert!(wrong.status == 400 && wrong.text.contains("50126"), "{wrong:?}");
+    let right = sign_in(&pass).await.json();
+    assert!(right["url"].as_str().expect("an address").contains("code="), "{right}");
+    assert!(sign_in(&pass).await.text.contains("50126"), "once is once");
+    assert!(sign_in("Sandbox!1").await.json()["url"].is_string(), "the password still works");
+    // At the page itself.
+    let sarah = cloud.control(Method::GET, "tenant", Value::Null).await.json()["people"]
+        .as_array()
+        .expect("people")
+        .iter()
+        .find(|one| one["userPrincipalName"] == "sarah.lin@contoso.com")
+        .expect("Sarah")["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let answer = url.replace("/authorize?", "/authorize/answer?");
+    let wrong = cloud.post_form(&answer, &[("as", &sarah), ("passwd", "wrong")]).await;
+    assert!(wrong.text.contains("50126"), "{wrong:?}");
+    let right = cloud.post_form(&answer, &[("as", &sarah), ("passwd", "Sandbox!1")]).await;
+    assert_eq!(right.status, 302, "{right:?}");
+}
+
+#[tokio::test]
+async fn the_policy_for_passes_is_the_organisations_to_set() {
+    let cloud = Cloud::start().await;
+    let token = sam(&cloud).await;
+    let set =
+        async |body: Value| cloud.control(Method::POST, "policies/temporaryAccessPass", body).await;
+    let path = "/users/doug@contoso.com/authentication/temporaryAccessPassMethods";
+    let issue = async |minutes: u32| {
+        send(&cloud, Method::POST, path, &token, json!({"lifetimeInMinutes": minutes})).await.status
+    };
+    assert_eq!(set(json!({"state": "disabled"})).await.json()["state"], "disabled");
+    assert_eq!(issue(60).await, 400);
+    assert_eq!(set(json!({"state": "enabled", "exclude": ["IT Department"]})).await.status, 200);
+    assert_eq!(issue(60).await, 400, "Doug is in the excluded group");
+    let wide =
+        json!({"exclude": [], "minimumLifetimeInMinutes": 10, "maximumLifetimeInMinutes": 43200});
+    assert_eq!(set(wide).await.status, 200);
+    assert_eq!((issue(9).await, issue(43201).await, issue(10).await), (400, 400, 201));
+    for bad in [
+        json!({"state": "maybe"}),
+        json!({"minimumLifetimeInMinutes": 9}),
+        json!({"defaultLifetimeInMinutes": 5}),
+        json!({"defaultLength": 7}),
+        json!({"colour": 1}),
+        json!([]),
+    ] {
+        assert_eq!(set(bad.clone()).await.status, 400, "{bad}");
+    }
+    assert_eq!(set(json!({"exclude": ["Nobody's Group"]})).await.status, 404);
+    let policy = "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/\
+                  temporaryAccessPass";
+    let read = cloud.graph(Method::GET, &format!("/v1.0{policy}"), &token).await;
+    assert_eq!(read.json()["maximumLifetimeInMinutes"], 43200);
+}
+
+#[tokio::test]
+async fn quirks_and_settings_are_turned_one_by_one() {
+    let cloud = Cloud::start().await;
+    let quirks = cloud.control(Method::GET, "quirks", Value::Null).await.json();
+    assert_eq!(quirks["defaultMethodLast"], true);
+    let all = quirks.as_object().expect("quirks").len();
+    let turned = cloud.control(Method::POST, "quirks", json!({"defaultMethodLast": false})).await;
+    assert_eq!(turned.json()["defaultMethodLast"], false);
+    assert_eq!(turned.json().as_object().expect("quirks").len(), all);
+    for bad in [
+        json!({"clientDeletionsHiddenSeconds": "x"}),
+        json!({"defaultMethodLast": 1}),
+        json!({"noSuchQuirk": true}),
+        json!({"resetTakesMs": 0, "noSuchQuirk": true}),
+    ] {
+        assert_eq!(cloud.control(Method::POST, "quirks", bad.clone()).await.status, 400, "{bad}");
+    }
+    let now = cloud.control(Method::GET, "quirks", Value::Null).await.json();
+    assert_eq!(now["resetTakesMs"], quirks["resetTakesMs"], "all of it or nothing");
+    let token = sam(&cloud).await;
+    let log = async || cloud.graph(Method::GET, "/v1.0/auditLogs/signIns", &token).await;
+    assert_eq!(log().await.status, 200);
+    let set = cloud.control(Method::POST, "tenant", json!({"premium": false})).await;
+    assert_eq!(set.json(), json!({"premium": false, "correlationFollowsClient": false}));
+    let refused = log().await;
+    assert_eq!(
+        (refused.status, refused.json()["error"]["code"].as_str()),
+        (403, Some("Authentication_RequestFromNonPremiumTenantOrB2CTenant"))
+    );
+    assert_eq!(cloud.control(Method::POST, "tenant", json!({"premium": "no"})).await.status, 400);
+    assert_eq!(cloud.control(Method::POST, "users/doug", json!({})).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_secret_is_captured_nowhere_not_even_in_the_chat_that_carries_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("exchanges.jsonl");
+    let cloud = Cloud::with(Settings { capture: Some(file.clone()), ..Settings::default() }).await;
+    let token = sam(&cloud).await;
+    let methods = "/users/alex.kim@contoso.com/authentication";
+    let pass = format!("{methods}/temporaryAccessPassMethods");
+    let pass = send(&cloud, Method::POST, &pass, &token, json!({})).await;
+    let pass = pass.text_of("temporaryAccessPass");
+    let reset = format!("{methods}/methods/28c10230-6103-485e-b985-444c60001490/resetPassword");
+    let made = send(&cloud, Method::POST, &reset, &token, json!({})).await.text_of("newPassword");
+    let said = json!({"as": "doug", "to": "sam", "text": "hello"});
+    let chat = cloud.control(Method::POST, "say", said).await.text_of("chat");
+    let scope = "https://graph.microsoft.com/.default";
+    let chatter = cloud.password(CLI, "sam@contoso.com", scope).await.text_of("access_token");
+    let told = json!({"body": {"content": format!("The pass is {pass}, the password {made}.")}});
+    let posted =
+        send(&cloud, Method::POST, &format!("/chats/{chat}/messages"), &chatter, told).await;
+    assert_eq!(posted.status, 201, "{posted:?}");
+    cloud.running.stop().await;
+    let text = std::fs::read_to_string(&file).expect("a file");
+    for secret in [&pass, &made] {
+        assert!(!text.contains(secret.as_str()), "{secret} in {text}");
+    }
+    assert!(text.contains("The pass is (masked), the password (masked)."), "{text}");
+}
