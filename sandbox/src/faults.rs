@@ -25,6 +25,9 @@ pub(crate) struct Faults {
     pub(crate) fail_after_next: u32,
     /// The next N Graph writes happen and their connection is cut without an answer.
     pub(crate) cut_after_next: u32,
+    /// Reads of people, groups, licences and methods show a write only this long after it, in
+    /// milliseconds.
+    pub(crate) replica_lag_ms: u64,
     /// Every answer waits this long, in milliseconds.
     pub(crate) slow_ms: u64,
     /// The next N API calls find their access token expired.

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::faults::Faults;
+use crate::replica::Replica;
 use crate::settings::Settings;
 use crate::tenant::Tenant;
 use crate::token::{Keys, Sessions};
@@ -36,6 +37,8 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     /// Sign-ins under way and what they gave out.
     pub(crate) sessions: Sessions,
+    /// What reads still show while they lag behind.
+    pub(crate) replica: Replica,
     dice: SmallRng,
     token_lifetime: Duration,
     /// How far the sandbox's clock is moved from the machine's.
@@ -85,6 +88,7 @@ impl Sandbox {
             tenant,
             faults: Faults::default(),
             sessions: Sessions::default(),
+            replica: Replica::default(),
             dice: SmallRng::seed_from_u64(settings.seed ^ 0x0005_7711_7E57),
             token_lifetime: settings.token_lifetime,
             clock_offset: SignedDuration::ZERO,

@@ -50,7 +50,7 @@ impl Group {
 }
 
 /// Every group.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Groups {
     by_id: HashMap<Uuid, usize>,
     /// Deleted groups leave a gap, so that a position stays a stable page mark.

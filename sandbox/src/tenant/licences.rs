@@ -43,7 +43,7 @@ impl Sku {
 }
 
 /// Every subscription, in the order the company bought them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Skus(pub(crate) Vec<Sku>);
 
 impl Skus {

@@ -64,7 +64,7 @@ impl User {
 }
 
 /// Every user, found by id, by UPN (any case) or by mail address.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct People {
     by_id: HashMap<Uuid, usize>,
     by_upn: HashMap<String, usize>,
