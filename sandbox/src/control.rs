@@ -17,7 +17,7 @@
 //! | `POST /sandbox/sign-in` | `{url, as, password?, decline?, follow?}`: completes an authorize or admin consent address |
 //! | `POST /sandbox/device` | `{user_code, as, approve?}`: answers a device code |
 //! | `POST /sandbox/revoke` | `{user}`: signs somebody out everywhere |
-//! | `POST /sandbox/users/{user}` | `{enabled?, password?}`: blocks and unblocks an account; the person chooses a password |
+//! | `POST /sandbox/users/{user}` | `{enabled?, password?, refuseSignIns?}`: blocks and unblocks an account; the person chooses a password; a policy bars the person with this AADSTS number, or null |
 //! | `POST /sandbox/apps/{appId}/keys` | `{certificate}` (PEM or base64 DER): registers a certificate |
 //! | `POST /sandbox/apps/{appId}/secrets` | makes a client secret |
 //! | `POST /sandbox/apps/{appId}` | `{enabled}` |
@@ -280,12 +280,23 @@ fn change_account(world: &mut World, id: Uuid, body: &Value) -> Result<Value, No
         Value::Null => None,
         _ => Some(text(body, "password")?),
     };
-    if enabled.is_none() && password.is_none() {
-        return Err(No::bad("Send `enabled` or `password`."));
+    let barred = match body.get("refuseSignIns") {
+        None => None,
+        Some(Value::Null) => Some(None),
+        Some(number) => {
+            let known = number.as_u64().and_then(|number| u32::try_from(number).ok());
+            let known = known.filter(|number| Refusal::by_number(*number).is_some());
+            let unknown = || No::bad(format!("`refuseSignIns` does not know AADSTS{number}."));
+            Some(Some(known.ok_or_else(unknown)?))
+        }
+    };
+    if enabled.is_none() && password.is_none() && barred.is_none() {
+        return Err(No::bad("Send `enabled`, `password` or `refuseSignIns`."));
     }
     let now = world.now();
     change_user(world, id, |user| {
         user.enabled = enabled.unwrap_or(user.enabled);
+        user.barred = barred.unwrap_or(user.barred);
         if let Some(password) = password {
             user.password = Secret::new(password);
             user.password_changed = now;

@@ -20,7 +20,9 @@ mod secret;
 pub(crate) use apps::{
     Application, Apps, ConsentPolicy, Grant, GrantKind, KeyCredential, ServicePrincipal,
 };
-pub(crate) use audit::{Actor, Audit, Entry, ModifiedProperty, SignIn, Target, TargetKind};
+pub(crate) use audit::{
+    Actor, Audit, Entry, LOCAL, ModifiedProperty, Place, SignIn, Target, TargetKind,
+};
 pub(crate) use chats::{
     Chat, ChatKind, Chats, Counts, DeliveryPolicy, Draft, HostedContent, Lifecycle, Member,
     Message, PREFERRED, Presence, Rich, SET, Sender, StatusMessage, Subscription, Watch, millis,

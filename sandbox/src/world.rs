@@ -84,7 +84,7 @@ impl Sandbox {
         let (events, _) = broadcast::channel(1024);
         let (outbox, notifier) = mpsc::unbounded_channel();
         tenant.audit.follow(&settings);
-        let world = World {
+        let mut world = World {
             tenant,
             faults: Faults::default(),
             sessions: Sessions::default(),
@@ -95,6 +95,8 @@ impl Sandbox {
             events: events.clone(),
             outbox,
         };
+        let now = world.now();
+        world.tenant.audit.move_sign_ins(now);
         let sandbox = Self {
             settings,
             keys: Keys::default(),

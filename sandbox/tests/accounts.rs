@@ -220,3 +220,78 @@ async fn a_secret_is_captured_nowhere_not_even_in_the_chat_that_carries_it() {
     }
     assert!(text.contains("The pass is (masked), the password (masked)."), "{text}");
 }
+
+#[tokio::test]
+async fn ten_wrong_passwords_lock_an_account_for_a_minute() {
+    let cloud = Cloud::start().await;
+    for _ in 0..10 {
+        assert_eq!(sign_in(&cloud, ALEX, "wrong").await.number(), 50126);
+    }
+    assert_eq!(sign_in(&cloud, ALEX, "Sandbox!1").await.number(), 50053);
+    cloud.control(Method::POST, "clock", json!({"advance_seconds": 61})).await;
+    assert_eq!(sign_in(&cloud, ALEX, "wrong").await.number(), 50126);
+    assert_eq!(sign_in(&cloud, ALEX, "Sandbox!1").await.status, 200);
+    for _ in 0..9 {
+        sign_in(&cloud, ALEX, "wrong").await;
+    }
+    assert_eq!(sign_in(&cloud, ALEX, "Sandbox!1").await.status, 200, "nine do not lock");
+}
+
+#[tokio::test]
+async fn the_sign_in_log_tells_why_somebody_cannot_sign_in() {
+    let settings = Settings { audit_delay: std::time::Duration::ZERO, ..Settings::default() };
+    let cloud = Cloud::with(settings).await;
+    let token = sam(&cloud).await;
+    let log = async |filter: &str| {
+        let path = format!("/v1.0/auditLogs/signIns?$filter={filter}&$top=50");
+        let answer = cloud.graph(Method::GET, &path, &token).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["value"].as_array().expect("a log").clone()
+    };
+    let numbers = |log: &[Value]| -> Vec<u64> {
+        log.iter().map(|one| one["status"]["errorCode"].as_u64().expect("a number")).collect()
+    };
+    // Before anybody looked.
+    let jon = log("userPrincipalName eq 'jon.miller@contoso.com'").await;
+    assert_eq!(numbers(&jon)[..4], [50053, 50053, 50053, 50126], "newest first");
+    assert_eq!(numbers(&jon).iter().filter(|number| **number == 50126).count(), 30);
+    assert!(jon[0]["status"]["failureReason"].as_str().expect("words").contains("locked"));
+    let taro = log("userPrincipalName eq 'taro.yamada@contoso.com'").await;
+    assert_eq!(numbers(&taro), [53003, 53003, 53003]);
+    assert_eq!(taro[0]["conditionalAccessStatus"], "failure");
+    assert_eq!(taro[0]["appliedConditionalAccessPolicies"], json!([]), "needs Policy.Read.All");
+    assert_eq!(taro[0]["location"]["city"], "Osaka");
+    // What happens now is added: he is really refused, and somebody blocked is, too.
+    assert_eq!(sign_in(&cloud, "taro.yamada@contoso.com", "Sandbox!1").await.number(), 53003);
+    assert_eq!(log("userPrincipalName eq 'taro.yamada@contoso.com'").await.len(), 4);
+    let url = format!(
+        "{LOGIN}/contoso.com/oauth2/v2.0/authorize?client_id={CLI}&response_type=code\
+         &redirect_uri=http://localhost&scope=User.Read"
+    );
+    let body = json!({"url": url, "as": "victor.novak"});
+    assert!(cloud.control(Method::POST, "sign-in", body).await.text.contains("50057"));
+    let victor = log("userPrincipalName eq 'victor.novak@contoso.com'").await;
+    assert_eq!(numbers(&victor), [50057, 50057, 50057]);
+    let since = log(&format!(
+        "createdDateTime ge {} and userPrincipalName eq 'victor.novak@contoso.com'",
+        victor[0]["createdDateTime"].as_str().expect("a time")
+    ))
+    .await;
+    assert_eq!(since.len(), 1);
+    let app =
+        log(&format!("appId eq '{CLI}' and userPrincipalName eq 'huong.nguyen@contoso.com'")).await;
+    assert_eq!(numbers(&app), [65001]);
+    // The control endpoint lets him in again.
+    let free = json!({"refuseSignIns": null});
+    assert_eq!(cloud.control(Method::POST, "users/taro.yamada", free).await.status, 200);
+    assert_eq!(sign_in(&cloud, "taro.yamada@contoso.com", "Sandbox!1").await.status, 200);
+    let odd = json!({"refuseSignIns": 1});
+    assert_eq!(cloud.control(Method::POST, "users/taro.yamada", odd).await.status, 400);
+    // Page by page.
+    let first = cloud.graph(Method::GET, "/v1.0/auditLogs/signIns?$top=5", &token).await.json();
+    assert_eq!(first["value"].as_array().expect("a page").len(), 5);
+    let next = first["@odata.nextLink"].as_str().expect("another page");
+    let next = next.strip_prefix("https://graph.microsoft.com").expect("of Graph");
+    let second = cloud.graph(Method::GET, next, &token).await.json();
+    assert_ne!(first["value"][0]["id"], second["value"][0]["id"]);
+}

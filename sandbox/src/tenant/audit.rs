@@ -106,7 +106,23 @@ pub(crate) struct SignIn {
     pub(crate) correlation: Uuid,
     /// `uniqueTokenIdentifier` = the token's `uti`.
     pub(crate) token: Option<String>,
+    pub(crate) place: Place,
+    /// `clientAppUsed`.
+    pub(crate) client: &'static str,
 }
+
+/// Where somebody signed in from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) ip: &'static str,
+    pub(crate) city: Option<&'static str>,
+    pub(crate) state: Option<&'static str>,
+    /// Two letters; the person's usage location when it is not known.
+    pub(crate) country: Option<&'static str>,
+}
+
+/// This machine.
+pub(crate) const LOCAL: Place = Place { ip: "127.0.0.1", city: None, state: None, country: None };
 
 /// The tenant's logs, oldest first.
 #[derive(Debug)]
@@ -188,6 +204,17 @@ impl Audit {
         self.delay = settings.audit_delay;
         self.correlation_follows_client = settings.correlation_follows_client;
         self.premium = settings.premium;
+    }
+
+    /// Moves the sign-ins of the sample company, which all happened before, to just before `now`.
+    pub(crate) fn move_sign_ins(&mut self, now: Timestamp) {
+        let newest = self.sign_ins.iter().map(|sign_in| sign_in.at).max();
+        let Some(newest) = newest else { return };
+        let by = now.duration_since(newest).saturating_sub(QUIET);
+        for sign_in in &mut self.sign_ins {
+            sign_in.at = sign_in.at.saturating_add(by).unwrap_or(sign_in.at);
+            sign_in.visible = sign_in.at;
+        }
     }
 
     /// What readers see at `now`, oldest first.
@@ -307,6 +334,8 @@ impl World {
     }
 }
 
+/// Between the newest sign-in of the sample company and the start.
+const QUIET: SignedDuration = SignedDuration::from_mins(25);
 /// Between the entries of one call.
 const PAIR: SignedDuration = SignedDuration::from_nanos(998_800);
 /// The log's resolution.

@@ -7,6 +7,7 @@ mod people;
 mod products;
 mod roles;
 mod rooms;
+mod sign_ins;
 
 pub(crate) use apps::{SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, TWIN_ADMIN_APP, TWIN_CHAT_APP};
 
@@ -48,6 +49,7 @@ pub(super) fn build(seed: u64, users: usize) -> Tenant {
     methods::register(&mut tenant, &mut Dice::new(seed, "methods"));
     tenant.roles = roles::held(&tenant.people, &mut Dice::new(seed, "roles"));
     tenant.audit = history::told(&tenant, &mut Dice::new(seed, "history"));
+    tenant.audit.sign_ins = sign_ins::logged(&mut tenant, &mut Dice::new(seed, "sign-ins"));
     tenant
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct User {
     pub(crate) password: Secret,
     /// After a reset, until the person has chosen a password of their own.
     pub(crate) must_change_password: bool,
+    /// AADSTS number that every sign-in of this person is refused with.
+    pub(crate) barred: Option<u32>,
     pub(crate) methods: Methods,
     /// What few people have filled in.
     pub(crate) extra: Option<Box<Extra>>,

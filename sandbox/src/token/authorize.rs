@@ -208,7 +208,8 @@ pub(crate) fn complete(
         Err(No::Page(refusal)) => return Err(refusal),
         Err(No::App(back, refusal)) => return Ok(back.refused(&mut world, request, &refusal)),
     };
-    let user = issue::person(&world, user)?.clone();
+    let found = world.tenant.people.get(user).cloned();
+    let user = found.ok_or_else(|| Refusal::unknown_user(&world.tenant.name))?;
     if let Some(typed) = typed {
         proven(&mut world, request, &wish.client, &user, typed)?;
     }

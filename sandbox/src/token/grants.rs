@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use super::scopes::Asked;
 use super::sessions::DeviceState;
 use super::{correlation, no_store, refused, tenant_of};
-use crate::tenant::SignIn;
+use crate::tenant::{LOCAL, SignIn};
 use crate::wire::{Request, Response};
 use crate::world::{Event, Sandbox, World};
 
@@ -69,6 +69,8 @@ impl Attempt {
             error,
             correlation,
             token,
+            place: LOCAL,
+            client: "Mobile Apps and Desktop clients",
         };
         let log = &mut world.tenant.audit.sign_ins;
         if log.len() >= MOST_SIGN_INS {
@@ -226,13 +228,12 @@ impl Redeeming {
             .find(username)
             .ok_or_else(|| Refusal::unknown_user(&world.tenant.name))?;
         attempt.user = Some(user.id);
-        if !user.password.is(password) {
-            return Err(Refusal::password());
-        }
-        if user.must_change_password && world.tenant.quirks.forced_change_stops_sign_in {
+        let user = user.id;
+        issue::check_password(world, user, password)?;
+        let person = issue::person(world, user)?;
+        if person.must_change_password && world.tenant.quirks.forced_change_stops_sign_in {
             return Err(Refusal::password_expired());
         }
-        let user = user.id;
         self.switched(world)?;
         let now = world.now();
         self.sign_in(world, user, &asked, self.cae(), now, None)

@@ -108,6 +108,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> 
         password_changed: now,
         password: Secret::new(password),
         must_change_password: force,
+        barred: None,
         methods: Methods::default(),
         extra: None,
     });

@@ -63,6 +63,7 @@ fn member(tenant: &Tenant, role: &Role, id: Uuid, manager: Option<Uuid>, number:
         password_changed: created,
         password: Secret::new(SAMPLE_PASSWORD),
         must_change_password: false,
+        barred: None,
         methods: Methods::default(),
         extra: None,
     }
@@ -124,6 +125,7 @@ impl Crowd {
             password_changed: created,
             password: Secret::new(SAMPLE_PASSWORD),
             must_change_password: false,
+            barred: None,
             methods: Methods::default(),
             extra: None,
         }
