@@ -32,7 +32,7 @@ pub(crate) use company::{
 };
 pub(crate) use groups::{Group, Groups, Moved, Rule};
 pub(crate) use ledger::{Effect, Ledger};
-pub(crate) use licences::{AssignedLicence, Sku, Skus, Unlicensed, Wanted};
+pub(crate) use licences::{AssignedLicence, Conflict, Sku, Skus, Unlicensed, Wanted};
 pub(crate) use methods::{
     AccessPass, Method, MethodKind, Methods, PASS_BOUNDS, PassPolicy, Proof, Usability,
 };
