@@ -295,3 +295,69 @@ async fn the_sign_in_log_tells_why_somebody_cannot_sign_in() {
     let second = cloud.graph(Method::GET, next, &token).await.json();
     assert_ne!(first["value"][0]["id"], second["value"][0]["id"]);
 }
+
+#[tokio::test]
+async fn each_change_that_fails_does_nothing_or_has_happened_once_all_the_same() {
+    let cloud = Cloud::start().await;
+    let token = sam(&cloud).await;
+    let of = |alias: &str, rest: &str| format!("/users/{alias}@contoso.com{rest}");
+    let methods = of("jon.miller", "/authentication/phoneMethods");
+    let phone = cloud.graph(Method::GET, &format!("/v1.0{methods}"), &token).await.json();
+    let phone = format!("{methods}/{}", phone["value"][0]["id"].as_str().expect("a phone"));
+    let manager = json!({"@odata.id": "https://graph.microsoft.com/v1.0/users/doug@contoso.com"});
+    let password = json!({"passwordProfile": {"password": NEW}});
+    let reset = of(
+        "grace.tan",
+        "/authentication/methods/28c10230-6103-485e-b985-444c60001490/resetPassword",
+    );
+    let pass = of("sarah.lin", "/authentication/temporaryAccessPassMethods");
+    for (method, path, body, effect) in [
+        (Method::POST, pass, json!({}), "accessPassIssued"),
+        (Method::POST, reset, json!({"newPassword": NEW}), "passwordReset"),
+        (Method::PATCH, of("alex.kim", ""), password, "passwordReset"),
+        (Method::PATCH, of("alex.kim2", ""), json!({"accountEnabled": false}), "accountBlocked"),
+        (Method::PATCH, of("jon.miller", ""), json!({"jobTitle": "x"}), "profileUpdated"),
+        (Method::PUT, of("jon.miller", "/manager/$ref"), manager, "managerSet"),
+        (Method::DELETE, phone, Value::Null, "methodDeleted"),
+    ] {
+        let times = async || {
+            let ledger = cloud.control(Method::GET, "ledger", Value::Null).await.json();
+            ledger["totals"][effect].as_u64().unwrap_or(0)
+        };
+        let before = times().await;
+        let send = async || send(&cloud, method.clone(), &path, &token, body.clone()).await;
+        cloud.faults(json!({"failBeforeNext": 1})).await;
+        assert_eq!(send().await.status, 503, "{path}");
+        assert_eq!(times().await, before, "{path}: failed, nothing happened");
+        cloud.faults(json!({"failAfterNext": 1})).await;
+        assert_eq!(send().await.status, 503, "{path}");
+        assert_eq!(times().await, before + 1, "{path}: failed, and happened once");
+    }
+}
+
+#[tokio::test]
+async fn whether_the_log_follows_the_callers_id_can_be_switched() {
+    let settings = Settings { audit_delay: std::time::Duration::ZERO, ..Settings::default() };
+    let cloud = Cloud::with(settings).await;
+    let token = sam(&cloud).await;
+    let id = "0d5a9a0e-6c33-4a6e-9d6b-0a5a7f6f2c11";
+    let block = async |enabled: bool| {
+        let url = format!("https://graph.microsoft.com/v1.0/users/{ALEX}");
+        let request = cloud.request(Method::PATCH, &url).bearer_auth(&token);
+        let request = request.header("client-request-id", id);
+        cloud.send(request.json(&json!({"accountEnabled": enabled}))).await
+    };
+    let found = async || {
+        let path = format!("/v1.0/auditLogs/directoryAudits?$filter=correlationId eq '{id}'");
+        let answer = cloud.graph(Method::GET, &path, &token).await.json();
+        let entries = answer["value"].as_array().expect("entries").clone();
+        entries.iter().map(|one| one["activityDisplayName"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(block(false).await.status, 204);
+    assert_eq!(found().await, Vec::<Value>::new());
+    let follow = json!({"correlationFollowsClient": true});
+    assert_eq!(cloud.control(Method::POST, "tenant", follow).await.status, 200);
+    assert_eq!(block(true).await.status, 204);
+    let found = found().await;
+    assert!(found.contains(&json!("Enable account")), "{found:?}");
+}

@@ -226,7 +226,8 @@ impl AccessPass {
         !(self.once && self.used) && now < self.end()
     }
 
-    fn end(&self) -> Timestamp {
+    /// When its time is over.
+    pub(crate) fn end(&self) -> Timestamp {
         let lifetime = SignedDuration::from_mins(i64::from(self.minutes));
         self.start.saturating_add(lifetime).unwrap_or(Timestamp::MAX)
     }
