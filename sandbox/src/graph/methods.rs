@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::listing::Listing;
 use super::users::{Act, reaches, revoke_sessions};
 use super::{Answer, Call, Handled, Problem};
-use crate::tenant::audit::events::{self, Trace};
+use crate::tenant::audit::credentials;
+use crate::tenant::audit::events::Trace;
 use crate::tenant::{Effect, MethodKind, User};
 use crate::world::{Event, World};
 
@@ -137,7 +138,7 @@ fn delete(world: &mut World, call: &Call, kind: MethodKind) -> Result<Answer, Pr
         ));
     }
     person.methods.remove(id);
-    events::security_info_deleted(world, &Trace::of(call), user, kind);
+    credentials::security_info_deleted(world, &Trace::of(call), user, kind);
     let method = id.to_owned();
     world.tenant.ledger.count(Effect::MethodDeleted { user, kind, method });
     world.emit(Event::Directory { id: user });

@@ -2,6 +2,7 @@
 //!
 //! Which entries an action writes is in [`events`]; how a store words them is its own business.
 
+pub(crate) mod credentials;
 pub(crate) mod events;
 #[cfg(test)]
 mod tests;

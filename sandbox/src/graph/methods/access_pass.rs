@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::{Access, context, json, listing, reached, revoke_sessions};
 use crate::graph::users::undeclared;
 use crate::graph::{Answer, Call, Problem};
-use crate::tenant::audit::events::{self, Trace};
+use crate::tenant::audit::credentials;
+use crate::tenant::audit::events::Trace;
 use crate::tenant::{AccessPass, Effect, MethodKind, PASS_BOUNDS, Secret};
 use crate::world::{Event, World};
 
@@ -54,7 +55,7 @@ pub(super) fn issue(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     };
     person.methods.pass = Some(pass.clone());
     world.tenant.told.add(pass.secret.clone());
-    events::security_info_registered(world, &Trace::of(call), user, KIND);
+    credentials::security_info_registered(world, &Trace::of(call), user, KIND);
     world.tenant.ledger.count(Effect::AccessPassIssued { user });
     world.emit(Event::Directory { id: user });
     let Some(person) = world.tenant.people.get(user) else {
@@ -77,7 +78,7 @@ pub(super) fn delete(world: &mut World, call: &Call, user: Uuid) -> Result<Answe
     let pass = person.methods.pass.take_if(|pass| pass.id.to_string().eq_ignore_ascii_case(id));
     let pass = pass.ok_or_else(|| Problem::not_found(id))?;
     let trace = Trace::of(call);
-    events::security_info_deleted(world, &trace, user, KIND);
+    credentials::security_info_deleted(world, &trace, user, KIND);
     if pass.lives(now) {
         revoke_sessions(world, &trace, user);
     }

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::{Access, json, listing, reached};
 use crate::graph::users::{PASSWORD_METHOD, acceptable, apply_password, undeclared};
 use crate::graph::{Answer, Call, Problem};
-use crate::tenant::audit::events::{self, Trace};
+use crate::tenant::audit::credentials;
+use crate::tenant::audit::events::Trace;
 use crate::tenant::{MethodKind, Operation, Secret};
 use crate::world::{Event, World};
 
@@ -44,7 +45,7 @@ pub(super) fn reset(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     };
     let failure = failure.or_else(|| (synced && writeback_fails(world)).then(not_written_back));
     let trace = Trace::of(call);
-    events::reset_started(world, &trace, user);
+    credentials::reset_started(world, &trace, user);
     let operation = Operation {
         id: world.guid(),
         user,
@@ -56,7 +57,7 @@ pub(super) fn reset(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     };
     let id = operation.id;
     world.tenant.operations.add(operation);
-    events::reset_ended(world, &trace, user, failure.as_deref());
+    credentials::reset_ended(world, &trace, user, failure.as_deref());
     if failure.is_none() {
         apply_password(world, &trace, user, password.clone(), true);
     }

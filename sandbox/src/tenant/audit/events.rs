@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Actor, ModifiedProperty, Remark, Target, TargetKind};
 use crate::graph::{Call, Caller};
-use crate::tenant::{AssignedLicence, MethodKind, Role, Tenant};
+use crate::tenant::{AssignedLicence, Role, Tenant};
 use crate::world::World;
 
 /// Who made a call and what ties its entries together.
@@ -34,7 +34,7 @@ impl Trace {
     }
 
     /// For what another service than the directory logs.
-    fn remark(
+    pub(super) fn remark(
         &self,
         world: &mut World,
         (activity, category, operation): Deed,
@@ -55,7 +55,7 @@ impl Trace {
 }
 
 /// Activity, category, operation type.
-type Deed = (&'static str, &'static str, &'static str);
+pub(super) type Deed = (&'static str, &'static str, &'static str);
 
 /// A changed attribute: Graph's name, value before, value after.
 pub(crate) type Edit<'a> = (&'a str, Value, Value);
@@ -284,64 +284,6 @@ pub(crate) fn password_reset(
     sessions_revoked(world, trace, user, before, after);
 }
 
-/// Tool 3 through the method API: accepted.
-pub(crate) fn reset_started(world: &mut World, trace: &Trace, user: Uuid) {
-    let deed = ("Admin started password reset", "UserManagement", "Update");
-    let remark = Remark {
-        service: RESETS,
-        reason: "Administrator started password reset for user".to_owned(),
-        failed: false,
-    };
-    trace.remark(world, deed, vec![person(&world.tenant, user, Vec::new())], remark);
-}
-
-/// Tool 3 through the method API: how it ended.
-pub(crate) fn reset_ended(world: &mut World, trace: &Trace, user: Uuid, failure: Option<&str>) {
-    let deed = ("Reset password (by admin)", "UserManagement", "Update");
-    let reason = failure.unwrap_or("Successfully completed reset.");
-    let remark = Remark { service: RESETS, reason: reason.to_owned(), failed: failure.is_some() };
-    trace.remark(world, deed, vec![person(&world.tenant, user, Vec::new())], remark);
-}
-
-/// Tool 4: an administrator gave somebody a way to sign in.
-pub(crate) fn security_info_registered(
-    world: &mut World,
-    trace: &Trace,
-    user: Uuid,
-    kind: MethodKind,
-) {
-    let deed = ("Admin registered security info", "UserManagement", "Add");
-    security_info(
-        world,
-        trace,
-        user,
-        deed,
-        format!("Admin registered {} method for user", kind.words()),
-    );
-}
-
-/// Tool 5, and tool 4 taken back.
-pub(crate) fn security_info_deleted(
-    world: &mut World,
-    trace: &Trace,
-    user: Uuid,
-    kind: MethodKind,
-) {
-    let deed = ("Admin deleted security info", "UserManagement", "Delete");
-    security_info(
-        world,
-        trace,
-        user,
-        deed,
-        format!("Admin deleted {} method for user", kind.words()),
-    );
-}
-
-fn security_info(world: &mut World, trace: &Trace, user: Uuid, deed: Deed, reason: String) {
-    let remark = Remark { service: "Authentication Methods", reason, failed: false };
-    trace.remark(world, deed, vec![person(&world.tenant, user, Vec::new())], remark);
-}
-
 /// `Add user`.
 pub(crate) fn user_created(world: &mut World, trace: &Trace, user: Uuid) {
     let person = world.tenant.people.get(user);
@@ -478,7 +420,6 @@ pub(crate) fn app_role_changed(
     trace.log(world, deed, targets);
 }
 
-const RESETS: &str = "Self-service Password Management";
 const ADD_MEMBER: Deed = ("Add member to group", "GroupManagement", "Assign");
 const REMOVE_MEMBER: Deed = ("Remove member from group", "GroupManagement", "Unassign");
 const UPDATE_USER: Deed = ("Update user", "UserManagement", "Update");
@@ -527,7 +468,7 @@ fn bare(
 }
 
 /// A user as a target: captured with a null display name.
-fn person(tenant: &Tenant, id: Uuid, properties: Vec<ModifiedProperty>) -> Target {
+pub(super) fn person(tenant: &Tenant, id: Uuid, properties: Vec<ModifiedProperty>) -> Target {
     let upn = tenant.people.get(id).map(|user| user.upn.clone());
     Target { kind: TargetKind::User, id, display_name: None, upn, properties }
 }
