@@ -1,10 +1,10 @@
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::apps::SAMPLE_CLI_APP;
 use super::{Dice, day};
-use crate::tenant::{Actor, Audit, Entry, SignIn, Target, TargetKind, Tenant, User};
+use crate::tenant::{Actor, Audit, Entry, Target, TargetKind, Tenant, User};
 
-/// What happened before anybody looked: Sarah was hired, and a few people signed in.
+/// What happened before anybody looked: Victor left and Sarah was hired.
 pub(super) fn told(tenant: &Tenant, dice: &mut Dice) -> Audit {
     let mut audit = Audit::default();
     let person = |upn: &str| tenant.people.find(upn);
@@ -39,34 +39,12 @@ pub(super) fn told(tenant: &Tenant, dice: &mut Dice) -> Audit {
                 properties: Vec::new(),
             }],
             user_agent: None,
+            service: "Core Directory",
+            reason: String::new(),
+            failed: false,
         });
     };
     entry("Disable account", "Update", victor, day(985));
     entry("Add user", "Add", sarah, sarah.created);
-    for (at, (upn, error)) in (0..).zip(SIGN_INS) {
-        let Some(user) = person(upn) else { continue };
-        let at = day(991).saturating_add(SignedDuration::from_mins(at * 7)).unwrap_or(day(991));
-        audit.sign_ins.push(SignIn {
-            id: dice.guid(),
-            at,
-            visible: at,
-            user: Some(user.id),
-            app_id: SAMPLE_CLI_APP,
-            app_name: "Contoso Command Line".to_owned(),
-            interactive: true,
-            error: *error,
-            correlation: dice.guid(),
-            token: None,
-        });
-    }
     audit
 }
-
-/// Who signed in, and the AADSTS number (0 for success).
-const SIGN_INS: &[(&str, u32)] = &[
-    ("doug@contoso.com", 0),
-    ("alex.kim@contoso.com", 50126),
-    ("alex.kim@contoso.com", 0),
-    ("victor.novak@contoso.com", 50057),
-    ("dana@contoso.com", 0),
-];
