@@ -21,7 +21,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use subtwin_confirm::{Gate, Offered, Restraint};
 use subtwin_entra::{
-    App, Cloud, CloudSettings, Credential, Entra, Graph, Listed, Standing, TokenClient, Tokens,
+    App, Cloud, CloudSettings, Credential, Entra, Graph, Listed, Standing, TokenClient, TokenStore,
+    Tokens,
 };
 use subtwin_hear::Intake;
 use subtwin_kernel::{
@@ -41,7 +42,7 @@ use url::Url;
 use crate::config::Config;
 use cases::Cases;
 use desk::Desk;
-use ports::{ChatGraph, Sealed, Seen};
+use ports::{Borrowed, ChatGraph, Sealed, Seen};
 use resume::Left;
 use watch::{Taken, Watch};
 
@@ -94,11 +95,23 @@ pub(crate) struct Foundations {
 impl Foundations {
     /// Opens the twin's state and finds its cloud.
     pub(crate) fn lay(config: &Config) -> anyhow::Result<Self> {
-        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
-        let key = KeyFile::read(&config.state.key_file)?;
         std::fs::create_dir_all(&config.state.dir)
             .with_context(|| format!("cannot make `{}`", config.state.dir.display()))?;
-        let store = Store::open(&config.state.dir.join("store"), &key, Arc::clone(&entropy))?;
+        Self::on(config, Store::open)
+    }
+
+    /// The same to look only, beside a twin that runs.
+    fn to_look(config: &Config) -> anyhow::Result<Self> {
+        Self::on(config, Store::look)
+    }
+
+    fn on(
+        config: &Config,
+        open: fn(&Path, &KeyBytes, Arc<dyn Entropy>) -> Result<Store, subtwin_store::OpenError>,
+    ) -> anyhow::Result<Self> {
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
+        let key = KeyFile::read(&config.state.key_file)?;
+        let store = open(&config.state.dir.join("store"), &key, Arc::clone(&entropy))?;
         let cloud = Cloud::open(&CloudSettings {
             login: address(&config.cloud.login),
             graph: address(&config.cloud.graph),
@@ -125,22 +138,32 @@ impl Foundations {
 
     /// The twin's tokens for one registration, from the vault.
     pub(crate) fn tokens(&self, config: &Config, registration: Registration) -> Tokens {
+        self.tokens_in(config, registration, Arc::new(Sealed(self.store.clone())))
+    }
+
+    fn tokens_in(
+        &self,
+        config: &Config,
+        registration: Registration,
+        kept: Arc<dyn TokenStore>,
+    ) -> Tokens {
         Tokens::of_account(
             self.client(config, registration),
             registration.scopes(&config.tools),
             config.twin.id.as_user(),
             registration.vault_name().to_owned(),
-            Arc::new(Sealed(self.store.clone())),
+            kept,
         )
     }
 }
 
 /// The twin's gate over its directory, without the twin: to ask what the policies say.
 pub(crate) async fn look(config: &Config) -> anyhow::Result<(Entra, Gate)> {
-    let base = Foundations::lay(config)?;
+    let base = Foundations::to_look(config)?;
     let there = base.store.sealed(Registration::Admin.vault_name()).await?.is_some();
     ensure!(there, "the twin has not signed in yet; run `subtwin sign-in` first");
-    let tokens = base.tokens(config, Registration::Admin);
+    let kept = Arc::new(Borrowed(base.store.clone()));
+    let tokens = base.tokens_in(config, Registration::Admin, kept);
     let graph = Graph::new(base.cloud.clone(), tokens, Arc::clone(&base.entropy));
     let (entra, _) = directory(config, &graph, &base).await?;
     let gate = gate(config, &entra)?;

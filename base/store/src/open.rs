@@ -72,7 +72,7 @@ pub(crate) struct State {
     // Fields drop in order: the lock is let go after the database is closed.
     pub(crate) connection: Connection,
     pub(crate) seal: Arc<Seal>,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl State {
@@ -96,7 +96,21 @@ impl State {
         check(path, &connection)?;
         migrate(path, &mut connection)?;
         let seal = unwrap(path, &connection, key, entropy)?;
-        Ok(Self { connection, seal: Arc::new(seal), _lock: lock })
+        Ok(Self { connection, seal: Arc::new(seal), _lock: Some(lock) })
+    }
+
+    /// To read only, beside the process that has it open.
+    pub(crate) fn look(
+        path: &Path,
+        key: &KeyBytes,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, OpenError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let mut connection = Connection::open_with_flags(path.join(DATABASE), flags)
+            .map_err(|cause| from_sql(path, cause))?;
+        migrate(path, &mut connection)?;
+        let seal = unwrap(path, &connection, key, entropy)?;
+        Ok(Self { connection, seal: Arc::new(seal), _lock: None })
     }
 }
 

@@ -55,7 +55,19 @@ impl Store {
     /// # Errors
     /// When the key is wrong, the state is damaged, too new or in use, or the system refuses.
     pub fn open(path: &Path, key: &KeyBytes, entropy: Arc<dyn Entropy>) -> Result<Self, OpenError> {
-        let state = State::open(path, key, entropy)?;
+        Self::serve(path, State::open(path, key, entropy)?)
+    }
+
+    /// Opens the state to read only, beside the process that has it open. What would write fails.
+    /// Blocks on the disk.
+    ///
+    /// # Errors
+    /// When there is no state, the key is wrong, or the system refuses.
+    pub fn look(path: &Path, key: &KeyBytes, entropy: Arc<dyn Entropy>) -> Result<Self, OpenError> {
+        Self::serve(path, State::look(path, key, entropy)?)
+    }
+
+    fn serve(path: &Path, state: State) -> Result<Self, OpenError> {
         let seal = Arc::clone(&state.seal);
         let (jobs, queue) = mpsc::channel(Self::QUEUE);
         thread::Builder::new()

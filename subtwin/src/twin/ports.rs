@@ -27,6 +27,22 @@ impl TokenStore for Sealed {
     }
 }
 
+/// The tokens of a twin that may be running: read, and never written. A refresh token stays valid
+/// when it is used, so the twin's own is not spoilt.
+#[derive(Clone, Debug)]
+pub(super) struct Borrowed(pub(super) Store);
+
+#[async_trait]
+impl TokenStore for Borrowed {
+    async fn load(&self, name: &str) -> Result<Option<Secret>, TokenStoreError> {
+        self.0.sealed(name).await.map_err(|cause| TokenStoreError(cause.into()))
+    }
+
+    async fn save(&self, _: &str, _: &Secret) -> Result<(), TokenStoreError> {
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl Memory for Sealed {
     async fn get(&self, name: &'static str) -> Result<Option<Secret>, MemoryError> {
