@@ -157,6 +157,8 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let (clause, before) = match self.clause(head, before) {
+                // Half a request: the joint stands inside one, as in "add Ann and Bob to Sales".
+                Some(asked) if asked.lacks().is_some() => continue,
                 Some(asked) => (Clause::Request(asked.clone()), Some(asked)),
                 None => match self.remark(bare(head, self.twin).tokens) {
                     Some(people) => (Clause::Remark(people), before.cloned()),

@@ -45,16 +45,20 @@ fn names(call: &Call) -> Vec<String> {
             Which::Known(_) => None,
         }
     }
-    let (who, thing) = match call {
-        Call::UserFind { person } | Call::SessionRevoke { person } => (person, None),
-        Call::LicenseAssign { person, licence } | Call::LicenseRemove { person, licence } => {
-            (person, of_which(licence))
+    let things: Vec<String> = match call {
+        Call::LicenseAssign { licence, .. } | Call::LicenseRemove { licence, .. } => {
+            of_which(licence).into_iter().collect()
         }
-        Call::GroupMemberAdd { person, group } | Call::GroupMemberRemove { person, group } => {
-            (person, of_which(group))
+        Call::GroupMemberAdd { group, .. } | Call::GroupMemberRemove { group, .. } => {
+            of_which(group).into_iter().collect()
         }
+        Call::UserUpdate { set, manager, .. } => {
+            let values = set.values().filter(|value| !value.is_empty()).cloned();
+            values.chain(manager.as_ref().and_then(of_who)).collect()
+        }
+        _ => Vec::new(),
     };
-    of_who(who).into_iter().chain(thing).collect()
+    of_who(call.person()).into_iter().chain(things).collect()
 }
 
 /// Letters and digits only, so that quotes and what cannot be seen do not count.
@@ -76,7 +80,7 @@ proptest! {
         lines in prop::collection::vec(line(), 1..4)
     ) {
         let said = bare(&lines.join(" "));
-        if let Turn::Calls(calls) = turn(&lines) {
+        if let Turn::Calls { calls, .. } = turn(&lines) {
             prop_assert!(!calls.is_empty());
             for name in calls.iter().flat_map(names) {
                 prop_assert!(!name.trim().is_empty());
@@ -94,7 +98,7 @@ proptest! {
         // Inside quotes it would be part of a name.
         let line = format!("{} {negation} {}", before.join(" "), after.join(" ")).replace(['"', '«', '»', '“', '”', '„'], "");
         let turn = turn(std::slice::from_ref(&line));
-        prop_assert!(!matches!(turn, Turn::Calls(_)), "{line:?} became {turn:?}");
+        prop_assert!(!matches!(turn, Turn::Calls { .. }), "{line:?} became {turn:?}");
     }
 
     #[test]
