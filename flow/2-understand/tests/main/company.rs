@@ -159,7 +159,7 @@ impl Company {
                 format!("manager {upn} {}", manager.map_or_else(|| "nobody".to_owned(), upn_of))
             }
             Action::TapWithdraw { .. } | Action::MethodRemove { .. } => {
-                panic!("no message asks for {action:?}")
+                unreachable!("no message asks for {action:?}")
             }
         }
     }

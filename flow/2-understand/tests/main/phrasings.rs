@@ -1,5 +1,8 @@
 //! The built-in brain, phrase by phrase.
 
+mod accounts;
+mod near;
+mod profiles;
 mod table;
 
 use subtwin_kernel::{Call, Which, Who};
@@ -82,7 +85,8 @@ pub(crate) async fn answer(lines: &[&str]) -> Turn {
 #[tokio::test]
 async fn every_phrasing_of_the_table_is_understood_as_written_there() {
     let mut wrong = Vec::new();
-    for (said, expected) in table::ALL.iter().flat_map(|part| part.iter()) {
+    let parts = [table::ALL, accounts::ALL, profiles::ALL, near::ALL];
+    for (said, expected) in parts.into_iter().flatten().flat_map(|part| part.iter()) {
         let lines: Vec<_> = said.split(" // ").collect();
         let got = short(&answer(&lines).await);
         if got != *expected {
