@@ -174,7 +174,7 @@ pub(super) static OFF_CATALOG: Words = LazyLock::new(|| {
 /// What people are added to that is no group.
 pub(super) static NOT_GROUPS: Words = LazyLock::new(|| {
     set(
-        "account calendar call chat conversation inbox invite mailbox meeting owner owners password \
+        "account calendar call case chat conversation inbox invite mailbox meeting owner owners password \
      role roles thread charge leave hold touch contact duty",
     )
 });

@@ -280,7 +280,13 @@ fn group(line: &Line, tokens: &[Token]) -> Option<String> {
     let only_kind = tokens.iter().all(|token| token.is_any(GROUP_WORDS)) && tokens.len() > 1;
     let verb_first =
         tokens.len() > 1 && tokens.first().is_some_and(|t| t.is_any(super::catalog::VERBS));
+    // "Finance block Ann" is two things said in one breath.
+    let verb_inside = tokens.iter().skip(1).any(|token| {
+        token.is_any(super::catalog::VERBS)
+            && line.slice(std::slice::from_ref(token)).starts_with(char::is_lowercase)
+    });
     ((1..=LONGEST_NAME).contains(&tokens.len())
+        && !verb_inside
         && (company_wide || tokens.iter().all(fits))
         && !only_kind
         && !verb_first)

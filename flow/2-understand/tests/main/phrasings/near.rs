@@ -50,6 +50,9 @@ const NEVER: &[(&str, &str)] = &[
     ("is Ann's account enabled?", "find Ann"),
     ("Ann has a new phone", "say"),
     ("her laptop was stolen", "say"),
+    ("add Bob to Finance in case Ann leaves", "decline"),
+    ("add Bob to Finance block Ann", "decline"),
+    ("add Bob to Finance, in case", "decline"),
 ];
 
 const OUTSIDE: &[(&str, &str)] = &[
