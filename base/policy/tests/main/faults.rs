@@ -210,6 +210,21 @@ when { true };
 permit (principal, action == Action::"approve", resource)
 unless { false };
 
+@id("colleagues")
+permit (principal, action == Action::"m365.license.assign", resource)
+when { principal.enabled && !principal.guest }
+unless { principal.twin || !principal.enabled };
+
+@id("either")
+permit (principal, action == Action::"m365.license.assign", resource)
+when { principal.helpdesk || principal.enabled }
+unless { principal.helpdesk && principal.guest };
+
+@id("fine")
+permit (principal, action == Action::"m365.license.assign", resource)
+when { principal.helpdesk && principal.enabled }
+unless { principal.helpdesk || principal.guest };
+
 @id("d")
 permit (principal, action in Action::"read", resource);
 

@@ -10,7 +10,7 @@ use crate::company::{deeds, finance, user};
 /// some of them with nobody else's yes.
 static LAX: LazyLock<Vec<Policies>> = LazyLock::new(|| {
     let conditions = [
-        "principal.enabled || !principal.enabled",
+        "context.hour >= 0 || principal.helpdesk",
         "resource.privileged || !resource.privileged",
         "principal.guest || principal.twin || principal.helpdesk || !principal.helpdesk",
         "resource == principal || resource != principal",

@@ -194,7 +194,7 @@ fn every_fact_is_what_the_question_says() {
     for (holds, fails) in facts {
         for (condition, holds) in [(holds, true), (fails, false)] {
             let policies = read(&format!(
-                "@id(\"a\") permit (principal, action == Action::\"entra.groupmember.add\", resource) when {{ {condition} }};"
+                "@id(\"a\") permit (principal, action == Action::\"entra.groupmember.add\", resource) when {{ context.count > 0 && ({condition}) }};"
             ));
             let question = Question { count: 3, ..question(&doug, &action, &sarah, &finance) };
             let said = matches!(policies.decide(&question), Decision::Allow { .. });
