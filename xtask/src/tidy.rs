@@ -77,6 +77,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ("signed_note", &["subtwin-record"], "one crate signs evidence"),
     ("cedar-policy", &["subtwin-policy"], "one crate knows how policies are written"),
     ("miette", &["subtwin-policy"], "only Cedar's errors are read through it"),
+    ("stacker", &["subtwin-policy"], "only Cedar needs more stack than a thread has"),
     ("openssl", &[], "one crypto provider"),
     ("native-tls", &[], "one crypto provider"),
     ("rsa", &[], "RUSTSEC-2023-0071"),
