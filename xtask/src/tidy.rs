@@ -16,7 +16,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("subtwin-store", &["subtwin-kernel"]),
     ("subtwin-hear", &["subtwin-kernel"]),
     ("subtwin-understand", &["subtwin-kernel", "subtwin-hear"]),
-    ("subtwin-confirm", &["subtwin-kernel", "subtwin-hear", "subtwin-understand"]),
+    (
+        "subtwin-confirm",
+        &["subtwin-kernel", "subtwin-hear", "subtwin-understand", "subtwin-policy"],
+    ),
     ("subtwin-record", &["subtwin-kernel", "subtwin-primitives", "subtwin-confirm"]),
     ("subtwin-act", &["subtwin-kernel", "subtwin-record"]),
     (
@@ -36,6 +39,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "subtwin",
         &[
             "subtwin-kernel",
+            "subtwin-policy",
             "subtwin-primitives",
             "subtwin-store",
             "subtwin-hear",
