@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use subtwin_kernel::Words;
 
 use self::asked::Asked;
+use self::catalog::Doubt;
 use self::noise::bare;
 use self::reading::Reader;
 use self::small::{Small, small};
@@ -102,7 +103,12 @@ impl Thread<'_> {
         if turn.is_none() && line.find_slips() {
             turn = self.understood(&line, open.as_ref(), only_shown);
         }
-        turn.unwrap_or_else(|| self.otherwise(&line, text))
+        turn.unwrap_or_else(|| {
+            let turn = self.otherwise(&line, text);
+            // It may have answered "which one?", which is read elsewhere.
+            self.only_shown = only_shown && matches!(turn, Turn::Decline(_));
+            turn
+        })
     }
 
     fn understood(
@@ -202,8 +208,10 @@ impl Thread<'_> {
             return say(WHAT_FOR_THEM);
         }
         if !is_negated(start.tokens) {
-            if reader.is_unlock(start.tokens) {
-                return say(UNLOCK);
+            match reader.doubt(&line.tokens) {
+                Some(Doubt::Unlock) => return say(UNLOCK),
+                Some(Doubt::Manager) => return say(WHOSE_MANAGER),
+                None => {}
             }
             if let Some(question) = reader.vague_property(start.tokens) {
                 return say(question);
@@ -305,6 +313,8 @@ const NO_DICTATION: &str = "Nobody chooses a password here, so I take none from 
      reset the password, and I make a new one up.";
 const UNLOCK: &str = "\u{201C}Unlock\u{201D} could mean several things. I can unblock the account, reset \
      the password, or say why the sign-in fails. Please tell me which, and for whom.";
+const WHOSE_MANAGER: &str = "I can't tell where one name ends and the other begins. Please say it as \
+     in: set Sarah Lin's manager to Bob Hale.";
 const OPEN_END: &str = "I can't tell where the new value ends. Please put it in quotes, as in: set \
      Sarah Lin's job title to \u{201C}Head of Sales and Marketing\u{201D}.";
 const WHAT_FOR_THEM: &str = "Good to know. What shall I do for them?";

@@ -86,9 +86,10 @@ fn assignments(
     begins: bool,
 ) -> Result<Change, Unread> {
     let mut result = Err(Unread::Other);
-    for at in tokens.iter().enumerate().filter(|(_, t)| t.is_any(links)).map(|(at, _)| at) {
+    let is_link = |token: &Token| token.is_any(links) || begins && is_colon(token);
+    for at in tokens.iter().enumerate().filter(|(_, t)| is_link(t)).map(|(at, _)| at) {
         let (Some(target), Some(after)) = (tokens.get(..at), tokens.get(at + 1..)) else { break };
-        let (people, property) = match targeted(line, target) {
+        let (people, property) = match targeted(line, without_old(line, target)) {
             Ok(found) => found,
             Err(Unread::Other) => continue,
             Err(vague) => return Err(vague),
@@ -99,6 +100,25 @@ fn assignments(
         }
     }
     result
+}
+
+/// "Ann's department *from Research*": what it says now is looked up and not taken from anybody.
+fn without_old<'t>(line: &Line, target: &'t [Token]) -> &'t [Token] {
+    let from = target.iter().position(|token| token.is("from"));
+    match from.and_then(|at| target.split_at_checked(at)) {
+        Some((named, [_, old @ ..]))
+            if is_value(line, old)
+                && targeted(line, named).is_ok_and(|(people, _)| !people.is_empty())
+                && named.iter().any(|token| token.kind == Kind::Possessive) =>
+        {
+            named
+        }
+        Some(_) | None => target,
+    }
+}
+
+fn is_colon(token: &Token) -> bool {
+    token.kind == Kind::Stop && token.low == ":"
 }
 
 /// The value, and what follows it if that is another assignment.
@@ -216,10 +236,16 @@ fn statement(line: &Line, clause: &[Token]) -> Result<Change, Unread> {
         return assigned(line, people, property, value, &["is", "to"], false);
     }
     // "Ann's new mobile: +1 425 555 0100".
-    let colon = |token: &Token| token.kind == Kind::Stop && token.low == ":";
-    let at = clause.iter().position(colon).ok_or(Unread::Other)?;
+    let at = clause.iter().position(is_colon).ok_or(Unread::Other)?;
     let (target, value) = clause.split_at_checked(at).ok_or(Unread::Other)?;
-    let (people, property) = targeted(line, target)?;
+    // "Ann has a new mobile: …" says the same.
+    let has = target.iter().position(|token| token.is_any(&["has", "have"]));
+    let (people, property) = match has.and_then(|at| target.split_at_checked(at)) {
+        Some((whom, [_, a, name @ ..])) if a.is("a") => {
+            (slots::people(line, whom).ok_or(Unread::Other)?, property(name)?)
+        }
+        Some(_) | None => targeted(line, target)?,
+    };
     if people.is_empty() || !target.iter().any(|token| token.is("new")) {
         return Err(Unread::Other);
     }

@@ -601,9 +601,15 @@ async fn a_dry_run_keeps_its_mode_through_questions_and_follow_ups_until_it_is_a
     assert!(question.starts_with("Which “E3”"), "{question}");
     assert!(twin.says("1").await.starts_with("Which “Sarah”"));
     assert_eq!(twin.says("1").await, "DRY RUN assign sarah.lin@contoso.com SPE_E3");
-    assert_eq!(twin.says("same for Bob").await, "DRY RUN assign bob.hale@contoso.com SPE_E3");
-    assert_eq!(twin.says("OK, do it").await, "assign bob.hale@contoso.com SPE_E3");
-    assert_eq!(twin.says("and Ann").await, "assign ann.berg@contoso.com SPE_E3");
+    assert_eq!(twin.says("go ahead").await, "assign sarah.lin@contoso.com SPE_E3");
+    assert!(twin.says("go ahead").await.starts_with("Nothing is waiting for a yes"));
+    assert_eq!(
+        twin.says("preview giving Bob an F3").await,
+        "DRY RUN assign bob.hale@contoso.com SPE_F1"
+    );
+    assert_eq!(twin.says("same for Ann").await, "DRY RUN assign ann.berg@contoso.com SPE_F1");
+    assert_eq!(twin.says("OK, do it").await, "assign ann.berg@contoso.com SPE_F1");
+    assert_eq!(twin.says("and Tom Reed").await, "assign tom.reed@contoso.com SPE_F1");
     assert_eq!(
         twin.says("show me what adding Ann to Finance would do").await,
         "DRY RUN add ann.berg@contoso.com Finance"

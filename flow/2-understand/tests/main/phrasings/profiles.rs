@@ -64,6 +64,12 @@ const VALUES: &[(&str, &str)] = &[
         "update Ann: jobTitle=Director of Sales",
     ),
     ("set Ann's manager's department to Sales", "update manager of Ann: department=Sales"),
+    ("Ann has a new mobile number: +1 425 555 0100", "update Ann: mobilePhone=+1 425 555 0100"),
+    ("change Ann's department from Research to Sales", "update Ann: department=Sales"),
+    ("update Ann's job title: Sales Lead", "update Ann: jobTitle=Sales Lead"),
+    ("set Ann's title to Sales Lead (EMEA), thanks!", "update Ann: jobTitle=Sales Lead (EMEA)"),
+    ("set Ann's title to C++ Developer", "update Ann: jobTitle=C++ Developer"),
+    ("set Ann's title to 'Sales Lead'", "update Ann: jobTitle=Sales Lead"),
     ("CHANGE ANN'S TITLE TO LEAD", "update ANN: jobTitle=LEAD"),
 ];
 
@@ -85,6 +91,15 @@ const MANAGER: &[(&str, &str)] = &[
     ),
     ("let Ann report to Bob's manager", "update Ann: manager=manager of Bob"),
     ("make me Ann's manager", "update Ann: manager=me"),
+    ("make Bob Hale her manager", "update her: manager=Bob Hale"),
+    (
+        "make bob.hale@contoso.com Ann Berg's manager",
+        "update Ann Berg: manager=bob.hale@contoso.com",
+    ),
+    ("make \"Bob Hale\" Ann Berg's manager", "update Ann Berg: manager=Bob Hale"),
+    ("make Bob Hale the manager of Ann Berg", "update Ann Berg: manager=Bob Hale"),
+    ("make Bob Hale Ann's manager", "say"),
+    ("make Bob Ann Berg's manager", "say"),
     ("my new manager is Bob", "update me: manager=Bob"),
     ("who is Bob // make him Ann's manager", "update Ann: manager=him"),
     ("set Ann's department to Sales // and make Bob her manager", "update her: manager=Bob"),
