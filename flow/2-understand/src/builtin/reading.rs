@@ -70,6 +70,7 @@ impl<'a> Reader<'a> {
                         return None;
                     }
                     before.clone_from(&request.people);
+                    before.extend(request.manager.clone());
                     asked.push(request);
                 }
             }

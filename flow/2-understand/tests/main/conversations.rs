@@ -591,7 +591,13 @@ async fn a_password_somebody_chose_is_neither_taken_nor_repeated_nor_handed_on()
         assert!(answer.starts_with("Nobody chooses a password here"), "{answer}");
         assert!(!answer.contains("hunter2"), "{answer}");
         assert!(twin.says("yes").await.starts_with("Nothing is waiting for a yes"));
+        let handed = twin.says("hand over").await;
+        assert!(handed.starts_with("HAND OVER") && !handed.contains("hunter2"), "{handed}");
     }
+    let (mut twin, brain) = scripted(vec![Turn::Help]);
+    twin.says("set Ann's password to hunter2").await;
+    twin.says("help").await;
+    assert!(!brain.seen.lock().unwrap().iter().any(|(_, line)| line.contains("hunter2")));
 }
 
 #[tokio::test]
@@ -650,6 +656,20 @@ async fn one_unclear_answer_about_any_tool_hands_over_and_says_so() {
         let Understood::HandOver { words, context } = &understood else { panic!("{understood:?}") };
         assert!(words.to_text().contains("I won't guess. I'm passing this to Dana Kent"));
         assert!(context.contains(said), "{context}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_new_manager_a_pronoun_could_be_either_and_is_asked_about() {
+    for said in
+        ["make Bob Ann's manager and sign him out", "make Bob Ann's manager // sign him out"]
+    {
+        let mut twin = Twin::new();
+        let mut answer = String::new();
+        for line in said.split(" // ") {
+            answer = twin.says(line).await;
+        }
+        assert!(answer.starts_with("Which “him” do you mean?\n1. Ann Berg"), "{said}: {answer}");
     }
 }
 
