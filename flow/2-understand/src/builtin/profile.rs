@@ -35,6 +35,8 @@ pub(super) enum Unread {
     Other,
     /// A property's name that could be several: the question to put.
     Vague(&'static str),
+    /// A value that only quotes make clear.
+    Unended,
 }
 
 /// Reads a whole clause.
@@ -44,7 +46,7 @@ pub(super) fn read(line: &Line, clause: &[Token]) -> Result<Change, Unread> {
     let mut keep = |result: Result<Change, Unread>| match result {
         Ok(change) => Some(change),
         Err(Unread::Other) => None,
-        Err(found @ Unread::Vague(_)) => {
+        Err(found @ (Unread::Vague(_) | Unread::Unended)) => {
             vague = found;
             None
         }
@@ -91,8 +93,8 @@ fn assignments(
         let (Some(target), Some(after)) = (tokens.get(..at), tokens.get(at + 1..)) else { break };
         let (people, property) = match targeted(line, without_old(line, target)) {
             Ok(found) => found,
-            Err(Unread::Other) => continue,
-            Err(vague) => return Err(vague),
+            Err(Unread::Other | Unread::Unended) => continue,
+            Err(vague @ Unread::Vague(_)) => return Err(vague),
         };
         result = assigned(line, people, property, after, links, begins);
         if result.is_ok() {
@@ -164,7 +166,12 @@ fn assigned(
         (people, value) = (found, before);
     }
     if !is_value(line, value) {
-        return Err(Unread::Other);
+        let other = |token: &Token| {
+            token.is_any(CONDITIONS) && !token.is_any(&["and", "as", "then"])
+                || TIMES.contains(token.low.as_str())
+        };
+        let unended = !value.is_empty() && !value.iter().any(other);
+        return Err(if unended { Unread::Unended } else { Unread::Other });
     }
     let set = BTreeMap::from([(property, said(line, value))]);
     Ok(Change { people, set, wanting: None, open_end: !is_quoted(value) })

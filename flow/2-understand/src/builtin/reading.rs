@@ -105,6 +105,9 @@ impl<'a> Reader<'a> {
     /// Whether a profile is to change, and where the new value ends is in doubt.
     pub(super) fn has_open_end(&self, tokens: &[Token]) -> bool {
         self.starts(tokens).any(|rest| {
+            if profile::read(self.line, bare(rest, self.twin).tokens) == Err(Unread::Unended) {
+                return true;
+            }
             let ends = (1..rest.len()).filter(|at| rest.get(*at).is_some_and(is_joint));
             ends.chain([rest.len()]).filter_map(|at| rest.get(..at)).any(|clause| {
                 let clause = bare(clause, self.twin).tokens;
@@ -117,7 +120,7 @@ impl<'a> Reader<'a> {
     pub(super) fn vague_property(&self, tokens: &[Token]) -> Option<&'static str> {
         match profile::read(self.line, tokens) {
             Err(Unread::Vague(question)) => Some(question),
-            Ok(_) | Err(Unread::Other) => None,
+            Ok(_) | Err(Unread::Other | Unread::Unended) => None,
         }
     }
 
