@@ -10,12 +10,15 @@
 //! | `POST /sandbox/messages/{edit, delete, react, unreact}` | `{as, chat, message, text? emoji?}` |
 //! | `GET /sandbox/subscriptions` | subscriptions, and what became of their notifications |
 //! | `POST /sandbox/subscriptions/{id}/{remove, lapse}` | Graph takes it away; its authorisation ends |
-//! | `POST /sandbox/quirks` | `{clientDeletionsHiddenSeconds?, recasedUpnNotFound?}` |
+//! | `GET`, `POST /sandbox/quirks` | behaviour nobody has seen proven, one way or the other; see below |
+//! | `POST /sandbox/tenant` | `{premium?, correlationFollowsClient?}`: what is bought, and how the log ties entries to calls |
+//! | `POST /sandbox/policies/temporaryAccessPass` | `{state?, minimumLifetimeInMinutes?, maximumLifetimeInMinutes?, defaultLifetimeInMinutes?, defaultLength?, isUsableOnce?, exclude?}` |
 //! | `GET /sandbox/chats?as=` | somebody's chats with their messages |
-//! | `POST /sandbox/sign-in` | `{url, as, decline?, follow?}`: completes an authorize or admin consent address |
+//! | `POST /sandbox/sign-in` | `{url, as, password?, decline?, follow?}`: completes an authorize or admin consent address |
 //! | `POST /sandbox/device` | `{user_code, as, approve?}`: answers a device code |
 //! | `POST /sandbox/revoke` | `{user}`: signs somebody out everywhere |
-//! | `POST /sandbox/users/{user}` | `{enabled}`: blocks and unblocks an account |
+//! | `POST /sandbox/users/{user}` | `{enabled?, password?, refuseSignIns?}`: blocks and unblocks an account; the person chooses a password; a policy bars the person with this AADSTS number, or null |
+//! | `POST /sandbox/users/{user}/methods` | `{kind}`, a collection of `authentication` such as `phoneMethods`: the person registers a method |
 //! | `POST /sandbox/apps/{appId}/keys` | `{certificate}` (PEM or base64 DER): registers a certificate |
 //! | `POST /sandbox/apps/{appId}/secrets` | makes a client secret |
 //! | `POST /sandbox/apps/{appId}` | `{enabled}` |
@@ -24,6 +27,7 @@
 
 mod chat;
 mod report;
+mod settings;
 mod sign_in;
 
 use std::sync::Arc;
@@ -39,7 +43,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::faults::Faults;
 use crate::graph::Problem;
-use crate::tenant::{ConsentPolicy, Effect, KeyCredential, User};
+use crate::tenant::{ConsentPolicy, Effect, KeyCredential, Secret, User};
 use crate::token::Refusal;
 use crate::wire::{Request, Response, field};
 use crate::world::{Event, Sandbox, World};
@@ -143,9 +147,12 @@ async fn route(sandbox: &Arc<Sandbox>, request: &Request) -> Result<Value, No> {
         ("POST", ["users", user]) => {
             let mut world = sandbox.world();
             let id = person(&world, user)?.id;
-            let enabled = flag(&body, "enabled")?;
-            change_user(&mut world, id, |user| user.enabled = enabled);
-            Ok(json!({"user": id, "enabled": enabled}))
+            change_account(&mut world, id, &body)
+        }
+        ("POST", ["users", user, "methods"]) => {
+            let mut world = sandbox.world();
+            let user = person(&world, user)?.clone();
+            settings::register(&mut world, &user, text(&body, "kind")?)
         }
         ("POST", ["apps", app]) => {
             let mut world = sandbox.world();
@@ -186,8 +193,12 @@ async fn route(sandbox: &Arc<Sandbox>, request: &Request) -> Result<Value, No> {
                 world.clock_offset.saturating_add(SignedDuration::from_secs(seconds));
             Ok(json!({"now": world.now()}))
         }
-        _ => chat::route(&mut sandbox.world(), method, &segments, &body)
-            .unwrap_or_else(|| Err(No::missing(format!("There is no {method} /{path}.")))),
+        _ => {
+            let mut world = sandbox.world();
+            settings::route(&mut world, method, &segments, &body)
+                .or_else(|| chat::route(&mut world, method, &segments, &body))
+                .unwrap_or_else(|| Err(No::missing(format!("There is no {method} /{path}."))))
+        }
     }
 }
 
@@ -263,6 +274,43 @@ fn add_secret(world: &mut World, app: Uuid) -> Result<Value, No> {
         .ok_or_else(|| No::missing(format!("There is no app `{app}`.")))?;
     application.secrets.push((key_id, hint, secret.clone()));
     Ok(json!({"appId": app, "keyId": key_id, "secretText": secret}))
+}
+
+/// Blocks or unblocks, and lets the person choose a password; both are checked first.
+fn change_account(world: &mut World, id: Uuid, body: &Value) -> Result<Value, No> {
+    let enabled = match field(body, "enabled") {
+        Value::Null => None,
+        _ => Some(flag(body, "enabled")?),
+    };
+    let password = match field(body, "password") {
+        Value::Null => None,
+        _ => Some(text(body, "password")?),
+    };
+    let barred = match body.get("refuseSignIns") {
+        None => None,
+        Some(Value::Null) => Some(None),
+        Some(number) => {
+            let known = number.as_u64().and_then(|number| u32::try_from(number).ok());
+            let known = known.filter(|number| Refusal::by_number(*number).is_some());
+            let unknown = || No::bad(format!("`refuseSignIns` does not know AADSTS{number}."));
+            Some(Some(known.ok_or_else(unknown)?))
+        }
+    };
+    if enabled.is_none() && password.is_none() && barred.is_none() {
+        return Err(No::bad("Send `enabled`, `password` or `refuseSignIns`."));
+    }
+    let now = world.now();
+    change_user(world, id, |user| {
+        user.enabled = enabled.unwrap_or(user.enabled);
+        user.barred = barred.unwrap_or(user.barred);
+        if let Some(password) = password {
+            user.password = Secret::new(password);
+            user.password_changed = now;
+            user.must_change_password = false;
+        }
+    });
+    let enabled = world.tenant.people.get(id).map(|user| user.enabled);
+    Ok(json!({"user": id, "enabled": enabled}))
 }
 
 fn change_user(world: &mut World, id: Uuid, change: impl FnOnce(&mut User)) {

@@ -25,6 +25,9 @@ pub(crate) struct Faults {
     pub(crate) fail_after_next: u32,
     /// The next N Graph writes happen and their connection is cut without an answer.
     pub(crate) cut_after_next: u32,
+    /// Reads of people, groups, licences and methods show a write only this long after it, in
+    /// milliseconds.
+    pub(crate) replica_lag_ms: u64,
     /// Every answer waits this long, in milliseconds.
     pub(crate) slow_ms: u64,
     /// The next N API calls find their access token expired.
@@ -35,6 +38,8 @@ pub(crate) struct Faults {
     pub(crate) fail_tokens_next: u32,
     /// Every token request is refused with this AADSTS number: 50076, 50079, 50173, 53003, 700082.
     pub(crate) refuse_sign_ins: Option<u32>,
+    /// The next N password resets for people mastered on the premises are accepted and fail.
+    pub(crate) fail_writeback_next: u32,
     /// Audit entries written from now on stay invisible this long, in milliseconds.
     pub(crate) audit_delay_ms: Option<u64>,
 }

@@ -13,9 +13,12 @@ pub(crate) mod desk;
 mod filter;
 mod front;
 mod groups;
+#[cfg(test)]
+mod lag;
 mod licences;
 mod listing;
 pub(crate) mod messages;
+mod methods;
 #[cfg(test)]
 pub(crate) mod model;
 mod objects;
@@ -29,13 +32,15 @@ mod users;
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::replica::Past;
 use crate::world::World;
 pub(crate) use audit_logs::kind;
 pub(crate) use front::answer;
+pub(crate) use methods::pass_configuration;
 
 /// Who calls, as their access token says.
 #[derive(Clone, Debug)]
@@ -205,10 +210,37 @@ impl Problem {
 /// What a handler makes of a call: `None` when the path is not its own.
 pub(crate) type Handled = Option<Result<Answer, Problem>>;
 
-/// Answers one call, on its own or inside a `$batch`.
+/// Answers one call, on its own or inside a `$batch`. Reads may be shown what was before the newest
+/// writes; writes always see the present.
 pub(crate) fn dispatch(world: &mut World, call: &Call) -> Result<Answer, Problem> {
-    let modules: [fn(&mut World, &Call) -> Handled; 10] = [
+    let lag = i64::try_from(world.faults.replica_lag_ms).unwrap_or(i64::MAX);
+    if lag == 0 {
+        world.replica.catch_up();
+        return route(world, call);
+    }
+    let now = world.now();
+    if front::writes(call) {
+        let past = Past::of(&world.tenant, now);
+        let answer = route(world, call);
+        if answer.is_ok() {
+            world.replica.remember(past);
+        }
+        return answer;
+    }
+    let Some(mut past) = world.replica.take(SignedDuration::from_millis(lag), now) else {
+        return route(world, call);
+    };
+    past.change_places(&mut world.tenant);
+    let answer = route(world, call);
+    past.change_places(&mut world.tenant);
+    world.replica.put_back(past);
+    answer
+}
+
+fn route(world: &mut World, call: &Call) -> Result<Answer, Problem> {
+    let modules: [fn(&mut World, &Call) -> Handled; 11] = [
         users::handle,
+        methods::handle,
         groups::handle,
         licences::handle,
         roles::handle,

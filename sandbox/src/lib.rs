@@ -11,6 +11,7 @@ mod graph;
 mod manage;
 mod notify;
 mod page;
+mod replica;
 mod server;
 mod settings;
 mod tenant;

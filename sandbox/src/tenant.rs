@@ -9,27 +9,40 @@ mod company;
 mod groups;
 mod ledger;
 mod licences;
+mod methods;
+mod operations;
 mod people;
+mod quirks;
 mod roles;
 mod scopes;
+mod secret;
 
 pub(crate) use apps::{
     Application, Apps, ConsentPolicy, Grant, GrantKind, KeyCredential, ServicePrincipal,
 };
-pub(crate) use audit::{Actor, Audit, Entry, ModifiedProperty, SignIn, Target, TargetKind};
+pub(crate) use audit::{
+    Actor, Audit, Entry, LOCAL, ModifiedProperty, Place, SignIn, Target, TargetKind,
+};
 pub(crate) use chats::{
     Chat, ChatKind, Chats, Counts, DeliveryPolicy, Draft, HostedContent, Lifecycle, Member,
     Message, PREFERRED, Presence, Rich, SET, Sender, StatusMessage, Subscription, Watch, millis,
 };
 pub(crate) use company::{
     SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, SAMPLE_PASSWORD, TWIN_ADMIN_APP, TWIN_CHAT_APP,
+    sample_method,
 };
 pub(crate) use groups::{Group, Groups, Moved, Rule};
 pub(crate) use ledger::{Effect, Ledger};
-pub(crate) use licences::{AssignedLicence, Sku, Skus, Unlicensed, Wanted};
+pub(crate) use licences::{AssignedLicence, Conflict, Sku, Skus, Unlicensed, Wanted};
+pub(crate) use methods::{
+    AccessPass, Method, MethodKind, Methods, PASS_BOUNDS, PassPolicy, Proof, Usability,
+};
+pub(crate) use operations::{Operation, Operations};
 pub(crate) use people::{Extra, People, User};
+pub(crate) use quirks::Quirks;
 pub(crate) use roles::{Role, Roles, TEMPLATES};
 pub(crate) use scopes::{PERMISSIONS, Permission, permission};
+pub(crate) use secret::{Secret, Told};
 
 use uuid::Uuid;
 
@@ -49,6 +62,13 @@ pub(crate) struct Tenant {
     pub(crate) chats: Chats,
     pub(crate) audit: Audit,
     pub(crate) ledger: Ledger,
+    /// Who may have a temporary access pass, and of what kind.
+    pub(crate) pass_policy: PassPolicy,
+    /// Password resets under way and done.
+    pub(crate) operations: Operations,
+    pub(crate) quirks: Quirks,
+    /// New passwords and passes.
+    pub(crate) told: Told,
 }
 
 impl Tenant {

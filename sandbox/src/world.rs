@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::faults::Faults;
+use crate::replica::Replica;
 use crate::settings::Settings;
 use crate::tenant::Tenant;
 use crate::token::{Keys, Sessions};
@@ -36,6 +37,8 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     /// Sign-ins under way and what they gave out.
     pub(crate) sessions: Sessions,
+    /// What reads still show while they lag behind.
+    pub(crate) replica: Replica,
     dice: SmallRng,
     token_lifetime: Duration,
     /// How far the sandbox's clock is moved from the machine's.
@@ -81,16 +84,19 @@ impl Sandbox {
         let (events, _) = broadcast::channel(1024);
         let (outbox, notifier) = mpsc::unbounded_channel();
         tenant.audit.follow(&settings);
-        let world = World {
+        let mut world = World {
             tenant,
             faults: Faults::default(),
             sessions: Sessions::default(),
+            replica: Replica::default(),
             dice: SmallRng::seed_from_u64(settings.seed ^ 0x0005_7711_7E57),
             token_lifetime: settings.token_lifetime,
             clock_offset: SignedDuration::ZERO,
             events: events.clone(),
             outbox,
         };
+        let now = world.now();
+        world.tenant.audit.move_sign_ins(now);
         let sandbox = Self {
             settings,
             keys: Keys::default(),

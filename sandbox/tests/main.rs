@@ -1,6 +1,8 @@
 //! The sandbox over real sockets, as its clients meet it.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod assertions;
 #[cfg(test)]
 mod cloud;

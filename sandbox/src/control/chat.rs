@@ -1,7 +1,6 @@
 //! Control of the chat service: what people do in Teams beyond typing, and what Graph does to
 //! subscriptions on its own.
 
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -23,7 +22,6 @@ pub(super) fn route(
         ("POST", ["messages", action]) => change(world, action, body),
         ("GET", ["subscriptions"]) => Ok(subscriptions(world)),
         ("POST", ["subscriptions", id, action]) => subscription(world, id, action),
-        ("POST", ["quirks"]) => quirks(world, body),
         _ => return None,
     };
     Some(answer)
@@ -103,24 +101,6 @@ fn subscription(world: &mut World, id: &str, action: &str) -> Result<Value, No> 
     if done { Ok(json!({})) } else { Err(No::missing(format!("There is no subscription `{id}`."))) }
 }
 
-/// Changes the quirks that the body names and leaves the others.
-fn quirks(world: &mut World, body: &Value) -> Result<Value, No> {
-    let quirks = &mut world.tenant.chats.quirks;
-    for (name, value) in body.as_object().into_iter().flatten() {
-        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-        let number = number.ok_or_else(|| No::bad(format!("`{name}` is a number.")))?;
-        match name.as_str() {
-            "clientDeletionsHiddenSeconds" => {
-                let hidden = SignedDuration::from_secs(i64::from(number));
-                quirks.client_deletions_hidden_for = (number > 0).then_some(hidden);
-            }
-            "recasedUpnNotFound" => quirks.recased_upn_not_found = number,
-            _ => return Err(No::bad(format!("There is no quirk `{name}`."))),
-        }
-    }
-    Ok(json!({}))
-}
-
 /// A colleague, or somebody at the partner company by address or object id.
 fn somebody(world: &World, key: &str) -> Result<Uuid, No> {
     let id = Uuid::try_parse(key).ok();
@@ -172,8 +152,6 @@ mod tests {
         let group = json!({"as": "doug", "with": ["sam", "priya.shah@fabrikam.com"], "topic": "T"});
         ask(&["group"], group).unwrap();
         assert_eq!(ask(&["say"], json!({"as": "nobody", "to": "sam", "text": "x"})), Err(404));
-        assert_eq!(ask(&["quirks"], json!({"clientDeletionsHiddenSeconds": 60})), Ok(json!({})));
-        assert_eq!(ask(&["quirks"], json!({"x": 60})), Err(400));
         let sam = world.tenant.people.find("sam@contoso.com").unwrap().id;
         assert_eq!(world.tenant.chats.of(sam).count(), 3);
     }

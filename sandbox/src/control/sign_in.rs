@@ -12,7 +12,7 @@ use crate::wire::{Request, field};
 use crate::world::{Sandbox, World};
 
 /// Completes an authorize or admin consent address as a person would, who accepts everything unless
-/// told to `decline`. With `follow` the answer is delivered to the app's loopback address as well.
+/// told to `decline`. A `password`, which may be an access pass, must be right when there is one. With `follow` the answer is delivered to the app's loopback address as well.
 pub(super) async fn browser(
     sandbox: &Arc<Sandbox>,
     request: &Request,
@@ -21,7 +21,8 @@ pub(super) async fn browser(
     let url = Url::parse(text(body, "url")?).map_err(|_| No::bad("`url` is not an address."))?;
     let user = person(&sandbox.world(), text(body, "as")?)?.id;
     let accept = !field(body, "decline").as_bool().unwrap_or(false);
-    let to = token::complete(sandbox, request, &url, user, accept)?;
+    let typed = field(body, "password").as_str();
+    let to = token::complete(sandbox, request, &url, user, typed, accept)?;
     let (method, address, fields) = match &to {
         Final::Redirect(address) => ("GET", address, &[][..]),
         Final::Form { url, fields } => ("POST", url, fields.as_slice()),

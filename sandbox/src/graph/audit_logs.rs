@@ -95,7 +95,7 @@ fn sign_ins(world: &World, call: &Call) -> Result<Answer, Problem> {
     let logged = world.tenant.audit.sign_ins.iter().rev();
     let items = logged
         .filter(|sign_in| sign_in.visible <= now && (asked || sign_in.interactive))
-        .map(|logged| sign_in(&world.tenant, logged, call.beta))
+        .map(|logged| sign_in(&world.tenant, logged, call.beta, policies(call)))
         .collect();
     if call.beta {
         let filterable = [SIGN_INS.filterable, &[types]].concat();
@@ -110,7 +110,12 @@ fn one_sign_in(world: &World, call: &Call) -> Result<Answer, Problem> {
     let mut logged = world.tenant.audit.sign_ins.iter();
     let found = logged.find(|logged| logged.visible <= now && logged.id.to_string() == id);
     let found = found.ok_or_else(|| Problem::not_found(id))?;
-    SIGN_INS.entity(call, sign_in(&world.tenant, found, call.beta))
+    SIGN_INS.entity(call, sign_in(&world.tenant, found, call.beta, policies(call)))
+}
+
+/// Whether the token may see which Conditional Access policies applied.
+fn policies(call: &Call) -> bool {
+    call.needs(&["Policy.Read.All", "Policy.Read.ConditionalAccess"]).is_ok()
 }
 
 /// The log's own three refusals: the permission, the role, the tenant's plan.

@@ -198,7 +198,7 @@ fn take(left: &mut u32) -> bool {
 }
 
 /// Whether a call changes something. Some POSTs only read.
-fn writes(call: &Call) -> bool {
+pub(super) fn writes(call: &Call) -> bool {
     let last = call.names.last().map_or("", String::as_str);
     call.method != "GET"
         && !["get", "check", "validate"].iter().any(|prefix| last.starts_with(prefix))

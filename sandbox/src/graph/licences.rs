@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::listing::Listing;
 use super::{Answer, Call, Handled, Problem};
 use crate::tenant::audit::events::{self, Trace, seconds};
-use crate::tenant::{AssignedLicence, Effect, Sku, Tenant, Unlicensed, User, Wanted};
+use crate::tenant::{AssignedLicence, Conflict, Effect, Sku, Tenant, Unlicensed, User, Wanted};
 use crate::world::{Event, World};
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
@@ -231,9 +231,17 @@ fn guid(value: &Value) -> Result<Uuid, Problem> {
 }
 
 /// Microsoft's words where they are known from real answers: unknown product, no usage location,
-/// no seats, inherited, not held. The other two are our own wording.
+/// no seats, inherited, not held. The other two are our own wording, and conflicts are
+/// worded from memory.
 fn refused(why: &Unlicensed) -> Problem {
     Problem::bad_request(match why {
+        Unlicensed::Conflict(Conflict::Exclusive(one, other)) => format!(
+            "License assignment failed because service plans {one}, {other} are mutually exclusive."
+        ),
+        Unlicensed::Conflict(Conflict::Dependent(plan, needs)) => format!(
+            "License assignment failed because service plan {plan} depends on the service plan(s) \
+             {needs}."
+        ),
         Unlicensed::UnknownSku(sku) => {
             format!("License {sku} does not correspond to a valid company License.")
         }
@@ -366,11 +374,20 @@ pub(crate) fn assigned_plans(tenant: &Tenant, user: &User) -> Value {
             }
             plans.push(json!({
                 "assignedDateTime": seconds(held.updated),
-                "capabilityStatus": "Enabled",
+                "capabilityStatus": plan_status(sku),
                 "service": name.split('_').next().unwrap_or(name),
                 "servicePlanId": id,
             }));
         }
     }
     Value::Array(plans)
+}
+
+/// `capabilityStatus` of the plans of a product: theirs follows the subscription's.
+pub(crate) fn plan_status(sku: &Sku) -> &'static str {
+    match sku.capability_status {
+        "Suspended" | "LockedOut" => "Suspended",
+        "Warning" => "Warning",
+        _ => "Enabled",
+    }
 }

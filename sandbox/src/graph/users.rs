@@ -3,6 +3,7 @@
 mod change;
 mod company;
 mod life;
+mod password;
 mod related;
 mod rights;
 
@@ -16,7 +17,9 @@ use crate::tenant::{Tenant, User};
 use crate::world::World;
 pub(super) use change::{synced, undeclared};
 pub(super) use life::delete as delete_user;
+pub(super) use password::{PASSWORD_METHOD, acceptable, apply as apply_password, revoke_sessions};
 pub(super) use related::relation;
+pub(super) use rights::{Act, reaches};
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
     let (method, names) = call.route();

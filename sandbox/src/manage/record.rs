@@ -29,7 +29,7 @@ pub(crate) fn unified(tenant: &Tenant, entry: &Entry) -> Value {
         "Operation": format!("{}.", entry.activity),
         "OrganizationId": tenant.id,
         "RecordType": 8,
-        "ResultStatus": "Success",
+        "ResultStatus": if entry.failed { "Failure" } else { "Success" },
         "UserKey": user_key,
         "UserType": user_type,
         "Version": 1,

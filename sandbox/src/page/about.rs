@@ -1,10 +1,11 @@
 //! Who a conversation is about, and their directory card.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::view::TWIN;
-use crate::tenant::{Group, User};
+use crate::tenant::{AccessPass, Group, Method, Proof, User};
 use crate::world::World;
 
 /// The card of the person or group that was named last, newest text first. UPNs count before
@@ -95,7 +96,46 @@ fn person_card(world: &World, user: &User) -> Value {
         "guest": user.guest,
         "blocked": !user.enabled,
         "synced": user.on_premises_synced,
-        "sessionsValidFrom": user.sessions_valid_from.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "barred": user.barred,
+        "methods": methods(user),
+        "pass": user.methods.pass.as_ref().map(|held| pass(world, user, held)),
+        "passwordChanged": moment(user.password_changed),
+        "mustChangePassword": user.must_change_password,
+        "sessionsValidFrom": moment(user.sessions_valid_from),
+    })
+}
+
+fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// How somebody proves who they are, the default second factor marked.
+fn methods(user: &User) -> Vec<String> {
+    let default = user.methods.default.as_deref();
+    let words = |method: &Method| {
+        let words = match &method.proof {
+            Proof::Phone { number, .. } => format!("Phone {number}"),
+            Proof::Authenticator { device } => format!("Authenticator on {device}"),
+            Proof::SoftwareOath => "One-time codes".to_owned(),
+            Proof::Fido2 { name, .. } => name.clone(),
+            Proof::WindowsHello { device } => format!("Windows Hello on {device}"),
+            Proof::PlatformCredential { device } => format!("Platform credential on {device}"),
+            Proof::Email { address } => format!("E-mail {address}"),
+            Proof::External { name, .. } => name.clone(),
+        };
+        if default == Some(&method.id) { format!("{words} (default)") } else { words }
+    };
+    user.methods.registered.iter().map(words).collect()
+}
+
+/// A temporary access pass without its secret.
+fn pass(world: &World, user: &User, pass: &AccessPass) -> Value {
+    json!({
+        "id": pass.id,
+        "state": world.tenant.usability(user.id, pass, world.now()).name(),
+        "once": pass.once,
+        "from": moment(pass.start),
+        "until": moment(pass.end()),
     })
 }
 

@@ -240,7 +240,7 @@ function drawCard(about) {
   if (!state.cards.has(about.id)) state.cards.set(about.id, now);
   const before = state.cards.get(about.id);
   $("card").replaceChildren(...card(about, before));
-  const come = ["licences", "groups", "roles"]
+  const come = ["licences", "groups", "roles", "methods"]
     .flatMap((key) => now[key].filter((name) => !before[key].includes(name)));
   if (come.length) announce(`In the directory, ${about.name} now has ${come.join(", ")}.`);
 }

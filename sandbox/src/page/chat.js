@@ -144,6 +144,11 @@ export function message(row, doing) {
   return made;
 }
 
+const PASS = { disabledByPolicy: "the policy forbids it", expired: "expired",
+  notYetValid: "not valid yet", oneTimeUsed: "used" };
+
+const fresh = (text) => element("span", { class: "chip fresh" }, text, element("span", { class: "tag" }, "new"));
+
 /** The directory card. `before` is what it showed first: what has come since is marked. */
 export function card(about, before) {
   const facts = element("dl");
@@ -163,7 +168,7 @@ export function card(about, before) {
   };
   const onPremises = about.synced ? "mastered on premises" : null;
   if (about.kind === "person") {
-    const flags = [about.blocked && "sign-in blocked", about.guest && "guest", onPremises].filter(Boolean);
+    const flags = [about.blocked && "sign-in blocked", about.barred && `a policy refuses every sign-in (${about.barred})`, about.guest && "guest", onPremises].filter(Boolean);
     fact("Careful", flags.length ? flag(flags.join(", ")) : null);
     fact("Title", about.title);
     fact("Department", about.department);
@@ -173,10 +178,21 @@ export function card(about, before) {
     fact("Licences", ...(licences.length ? licences : ["none"]));
     fact("Groups", ...chips("groups"));
     fact("Roles", ...chips("roles"));
+    const ways = chips("methods");
+    fact("Signs in with", ...(ways.length ? ways : ["a password only"]));
+    if (about.pass) {
+      const { state, once, until } = about.pass;
+      const usable = state === "enabledByPolicy";
+      fact("Access pass", element("span", { class: usable ? "" : "flag" },
+        usable ? `works${once ? " once" : ""} until ` : `${PASS[state] ?? state}; until `, clock(new Date(until))),
+      before && before.pass !== about.pass.id ? fresh("issued") : null);
+    }
+    fact("Password", element("span", {}, "set ", clock(new Date(about.passwordChanged)),
+      about.mustChangePassword ? ", to be changed at the next sign-in" : ""),
+    before && before.password !== about.passwordChanged ? fresh("reset") : null);
     fact("Sign-ins", element("span", {}, "count since ", clock(new Date(about.sessionsValidFrom))),
       before && before.since !== about.sessionsValidFrom
-        ? element("span", { class: "chip fresh" }, "signed out everywhere", element("span", { class: "tag" }, "new"))
-        : null);
+        ? fresh("signed out everywhere") : null);
   } else {
     fact("Kind", [about.what, onPremises].filter(Boolean).join(", "));
     fact("About", about.description);
@@ -195,6 +211,7 @@ export function cardNames(about) {
   const licences = (about.licences ?? []).map((held) =>
     held.through ? `${held.name} (through ${held.through})` : held.name);
   return { licences, groups: about.groups ?? [], roles: about.roles ?? [],
+    methods: about.methods ?? [], pass: about.pass?.id ?? null, password: about.passwordChanged,
     since: about.sessionsValidFrom, members: about.members };
 }
 
@@ -202,7 +219,7 @@ export function entry(row) {
   return element("li", { class: [row.twin && "twin", row.fresh && "fresh"].filter(Boolean).join(" "),
     "data-activity": row.activity },
     element("time", { datetime: row.at, title: row.id }, logTime(new Date(row.at))),
-    element("div", { class: "what" }, row.activity),
+    element("div", { class: "what" }, row.failed ? `${row.activity}: failed` : row.activity),
     element("div", { class: "whom" }, "by ", element("b", {}, row.actor),
       row.targets.length ? ` on ${row.targets.join(", ")}` : null));
 }

@@ -24,6 +24,8 @@ const GROUPS = [
     ["failBeforeNext", "Next changes: fail, nothing happens (503)", count],
     ["failAfterNext", "Next changes: happen, but say they failed (503)", count],
     ["cutAfterNext", "Next changes: happen, but the line goes dead", count],
+    ["failWritebackNext", "Next resets for people mastered on premises: accepted, then fail", count],
+    ["replicaLagMs", "Reads show a change only after", seconds],
     ["slowMs", "Every answer takes longer by", seconds]]],
   ["Signing in", [
     ["expireTokensNext", "Next calls: the token has expired", count],

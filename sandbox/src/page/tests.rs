@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{FILES, answer};
 use crate::client;
 use crate::settings::Settings;
-use crate::tenant::{SET, Tenant};
+use crate::tenant::{AccessPass, SET, Secret, Tenant};
 use crate::wire::{Body, Request, Response, Service};
 use crate::world::Sandbox;
 
@@ -215,6 +215,7 @@ async fn a_search_in_a_big_company_is_answered_with_a_few_and_how_many_more() {
         "doug@contoso.com",
         "sarah.lin@contoso.com",
         "dana@contoso.com",
+        "paula.stone@contoso.com",
         "sam@contoso.com",
     ]
     "#);
@@ -225,6 +226,43 @@ async fn a_search_in_a_big_company_is_answered_with_a_few_and_how_many_more() {
     assert_eq!((&none["people"], &none["more"]), (&json!([]), &json!(0)));
     assert_eq!(page.get("/page/person?who=SARAH.LIN@contoso.com").await.1["name"], "Sarah Lin");
     assert_eq!(page.get("/page/person?who=nobody").await.0, 404);
+}
+
+#[tokio::test]
+async fn the_card_shows_how_somebody_signs_in_and_no_secret() {
+    let page = Page::of(80);
+    let chat = page.chat("doug", "sam");
+    page.say(&chat, "doug", "alex.kim@contoso.com cannot sign in");
+    let card = page.card("doug", &chat).await;
+    let methods = card["methods"].as_array().expect("methods");
+    assert_eq!(methods.len(), 3);
+    assert!(methods[1].as_str().expect("words").ends_with("(default)"), "{methods:?}");
+    assert_eq!((&card["pass"], &card["mustChangePassword"]), (&Value::Null, &json!(false)));
+    {
+        let mut world = page.0.world();
+        let now = world.now();
+        let alex = world.tenant.people.find("alex.kim@contoso.com").expect("Alex").id;
+        let user = world.tenant.people.get_mut(alex).expect("Alex");
+        user.must_change_password = true;
+        user.methods.pass = Some(AccessPass {
+            id: Uuid::from_u128(7),
+            secret: Secret::new("tell-nobody"),
+            created: now,
+            start: now,
+            minutes: 60,
+            once: true,
+            used: false,
+        });
+    }
+    let card = page.card("doug", &chat).await;
+    assert_eq!(
+        (&card["pass"]["state"], &card["pass"]["once"]),
+        (&json!("enabledByPolicy"), &json!(true))
+    );
+    assert_eq!(card["mustChangePassword"], true);
+    assert!(!card.to_string().contains("tell-nobody"));
+    page.say(&chat, "doug", "and taro.yamada@contoso.com?");
+    assert_eq!(page.card("doug", &chat).await["barred"], 53003);
 }
 
 #[tokio::test]

@@ -170,6 +170,7 @@ fn audit_entry(world: &World, entry: &Entry) -> Value {
         "id": entry.id,
         "at": entry.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         "activity": entry.activity,
+        "failed": entry.failed,
         "actor": actor,
         "twin": twin,
         "targets": targets,
@@ -197,5 +198,6 @@ const FIRST: &[(&str, &str)] = &[
     ("doug@contoso.com", "Runs the IT helpdesk, and may ask the twin for licences and groups."),
     ("sarah.lin@contoso.com", "The new hire. She has Teams, and waits for her E3."),
     ("dana@contoso.com", "The twin sends people to her for what it cannot do."),
+    ("paula.stone@contoso.com", "A helpdesk technician, with a directory role of her own."),
     (TWIN, "The twin itself."),
 ];

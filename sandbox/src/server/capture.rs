@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use url::form_urlencoded;
 
+use crate::tenant::Secret;
 use crate::wire::{Body, Request, Response, Service};
 
 /// Takes exchanges to a file. The writer ends, flushed, when the last copy is dropped.
@@ -30,12 +31,35 @@ impl Capture {
     }
 
     /// Adds one exchange; waits when the disk is slower than the clients.
-    pub(super) async fn record(&self, request: &Request, response: &Response) {
+    /// The passwords and passes that were `told` to somebody are kept out wherever they stand.
+    pub(super) async fn record(&self, request: &Request, response: &Response, told: &[Secret]) {
         if request.service == Service::Local {
             return;
         }
         // A writer that failed has said so.
-        let _ = self.0.send(line(request, response)).await;
+        let mut line = line(request, response);
+        hide(&mut line, told);
+        let _ = self.0.send(line).await;
+    }
+}
+
+/// Masks what is known to be secret inside longer texts, such as a chat message.
+fn hide(value: &mut Value, told: &[Secret]) {
+    match value {
+        Value::String(text) => {
+            for secret in told.iter().map(Secret::reveal).filter(|secret| secret.len() >= 8) {
+                let escaped =
+                    secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+                for form in [secret, &escaped] {
+                    if text.contains(form) {
+                        *text = text.replace(form, MASK);
+                    }
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| hide(item, told)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| hide(field, told)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

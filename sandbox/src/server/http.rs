@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use super::front::{self, Front};
+use crate::tenant::Secret;
 use crate::wire::{Body, Request, Response, Service};
 use crate::world::Sandbox;
 use crate::{control, graph, manage, page, token};
@@ -90,7 +91,8 @@ async fn handle(
     };
     let response = answer(&front.sandbox, &request).await;
     if let Some(capture) = &front.capture {
-        capture.record(&request, &response).await;
+        let told: Vec<Secret> = front.sandbox.world().tenant.told.iter().cloned().collect();
+        capture.record(&request, &response, &told).await;
     }
     out(response, &front)
 }

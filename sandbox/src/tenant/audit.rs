@@ -2,6 +2,7 @@
 //!
 //! Which entries an action writes is in [`events`]; how a store words them is its own business.
 
+pub(crate) mod credentials;
 pub(crate) mod events;
 #[cfg(test)]
 mod tests;
@@ -70,6 +71,25 @@ pub(crate) struct Entry {
     pub(crate) actor_upn: Option<String>,
     pub(crate) targets: Vec<Target>,
     pub(crate) user_agent: Option<String>,
+    /// `loggedByService`.
+    pub(crate) service: &'static str,
+    /// `resultReason`; empty for most.
+    pub(crate) reason: String,
+    pub(crate) failed: bool,
+}
+
+/// What a service says about an entry besides what happened.
+#[derive(Clone, Debug)]
+pub(crate) struct Remark {
+    pub(crate) service: &'static str,
+    pub(crate) reason: String,
+    pub(crate) failed: bool,
+}
+
+impl Default for Remark {
+    fn default() -> Self {
+        Self { service: "Core Directory", reason: String::new(), failed: false }
+    }
 }
 
 /// One sign-in.
@@ -87,7 +107,23 @@ pub(crate) struct SignIn {
     pub(crate) correlation: Uuid,
     /// `uniqueTokenIdentifier` = the token's `uti`.
     pub(crate) token: Option<String>,
+    pub(crate) place: Place,
+    /// `clientAppUsed`.
+    pub(crate) client: &'static str,
 }
+
+/// Where somebody signed in from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) ip: &'static str,
+    pub(crate) city: Option<&'static str>,
+    pub(crate) state: Option<&'static str>,
+    /// Two letters; the person's usage location when it is not known.
+    pub(crate) country: Option<&'static str>,
+}
+
+/// This machine.
+pub(crate) const LOCAL: Place = Place { ip: "127.0.0.1", city: None, state: None, country: None };
 
 /// The tenant's logs, oldest first.
 #[derive(Debug)]
@@ -171,6 +207,17 @@ impl Audit {
         self.premium = settings.premium;
     }
 
+    /// Moves the sign-ins of the sample company, which all happened before, to just before `now`.
+    pub(crate) fn move_sign_ins(&mut self, now: Timestamp) {
+        let newest = self.sign_ins.iter().map(|sign_in| sign_in.at).max();
+        let Some(newest) = newest else { return };
+        let by = now.duration_since(newest).saturating_sub(QUIET);
+        for sign_in in &mut self.sign_ins {
+            sign_in.at = sign_in.at.saturating_add(by).unwrap_or(sign_in.at);
+            sign_in.visible = sign_in.at;
+        }
+    }
+
     /// What readers see at `now`, oldest first.
     pub(crate) fn visible(&self, now: Timestamp) -> impl DoubleEndedIterator<Item = &Entry> {
         self.entries.iter().filter(move |entry| entry.visible <= now)
@@ -190,6 +237,7 @@ impl World {
         operation: &'static str,
         targets: Vec<Target>,
         user_agent: Option<String>,
+        remark: Remark,
     ) {
         let actor = match caller.user {
             Some(id) => {
@@ -201,7 +249,8 @@ impl World {
                 name: caller.app_name.clone(),
             },
         };
-        self.write(actor, correlation, (activity, category, operation), targets, user_agent);
+        let deed = (activity, category, operation);
+        self.write(actor, correlation, deed, targets, user_agent, remark);
     }
 
     /// Writes an entry for what a service of the cloud did on its own, as licensing does when a
@@ -213,6 +262,7 @@ impl World {
         (activity, category, operation): (&'static str, &'static str, &'static str),
         targets: Vec<Target>,
         user_agent: Option<String>,
+        remark: Remark,
     ) {
         let now = self.now();
         let correlation = self.correlate(given, activity, &targets);
@@ -241,6 +291,9 @@ impl World {
             actor_upn,
             targets,
             user_agent,
+            service: remark.service,
+            reason: remark.reason,
+            failed: remark.failed,
         };
         if audit.entries.len() >= KEPT {
             // Many at once: each time moves the rest.
@@ -282,6 +335,8 @@ impl World {
     }
 }
 
+/// Between the newest sign-in of the sample company and the start.
+const QUIET: SignedDuration = SignedDuration::from_mins(25);
 /// Between the entries of one call.
 const PAIR: SignedDuration = SignedDuration::from_nanos(998_800);
 /// The log's resolution.

@@ -2,10 +2,14 @@ mod apps;
 mod cast;
 mod crowd;
 mod history;
+mod methods;
 mod people;
 mod products;
 mod roles;
 mod rooms;
+mod sign_ins;
+
+pub(crate) use methods::sample_method;
 
 pub(crate) use apps::{SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, TWIN_ADMIN_APP, TWIN_CHAT_APP};
 
@@ -14,7 +18,9 @@ use rand::rngs::SmallRng;
 use rand::{RngCore as _, SeedableRng as _};
 use uuid::Uuid;
 
-use super::{Audit, Chats, Groups, Ledger, People, Roles, Tenant};
+use super::{
+    Audit, Chats, Groups, Ledger, Operations, PassPolicy, People, Quirks, Roles, Tenant, Told,
+};
 
 /// The password of every sample user.
 pub(crate) const SAMPLE_PASSWORD: &str = "Sandbox!1";
@@ -33,13 +39,19 @@ pub(super) fn build(seed: u64, users: usize) -> Tenant {
         chats: Chats::default(),
         audit: Audit::default(),
         ledger: Ledger::default(),
+        pass_policy: PassPolicy::default(),
+        operations: Operations::default(),
+        quirks: Quirks::default(),
+        told: Told::default(),
     };
     people::hire(&mut tenant, &mut Dice::new(seed, "people"), users);
     products::assign(&mut tenant);
     rooms::open(&mut tenant, &mut Dice::new(seed, "groups"));
     products::fill(&mut tenant);
+    methods::register(&mut tenant, &mut Dice::new(seed, "methods"));
     tenant.roles = roles::held(&tenant.people, &mut Dice::new(seed, "roles"));
     tenant.audit = history::told(&tenant, &mut Dice::new(seed, "history"));
+    tenant.audit.sign_ins = sign_ins::logged(&mut tenant, &mut Dice::new(seed, "sign-ins"));
     tenant
 }
 

@@ -50,7 +50,7 @@ impl Group {
 }
 
 /// Every group.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Groups {
     by_id: HashMap<Uuid, usize>,
     /// Deleted groups leave a gap, so that a position stays a stable page mark.
@@ -191,16 +191,31 @@ impl Tenant {
             }
             let seat = before.contains(&sku)
                 || self.skus.get(sku).is_some_and(|sku| sku.consumed < sku.enabled);
-            user.licences.push(AssignedLicence {
+            let mut licence = AssignedLicence {
                 sku,
                 disabled_plans: Vec::new(),
                 by_group: Some(group),
-                state: if seat { "Active" } else { "Error" },
-                error: if seat { "None" } else { "CountViolation" },
+                state: "Active",
+                error: "None",
                 updated: now,
-            });
+            };
+            let had = self.skus.conflict(&user.licences, &self.quirks).is_some();
+            user.licences.push(licence.clone());
+            let conflict =
+                if had { None } else { self.skus.conflict(&user.licences, &self.quirks) };
+            let error = match conflict {
+                Some(conflict) => Some(conflict.name()),
+                None if seat => None,
+                None => Some("CountViolation"),
+            };
+            if let Some(error) = error {
+                licence.state = "Error";
+                licence.error = error;
+                user.licences.pop();
+                user.licences.push(licence);
+            }
             // Two groups of one call may carry the same product: one seat.
-            if seat
+            if error.is_none()
                 && !before.contains(&sku)
                 && held_by(user, sku) == 1
                 && let Some(sku) = self.skus.get_mut(sku)

@@ -3,25 +3,90 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::Tenant;
+use super::{MethodKind, Tenant};
 
 /// Something that really happened to the tenant, whatever the caller was told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Effect {
-    LicenceAssigned { user: Uuid, sku: Uuid },
-    LicenceRemoved { user: Uuid, sku: Uuid },
-    MemberAdded { group: Uuid, user: Uuid },
-    MemberRemoved { group: Uuid, user: Uuid },
-    OwnerAdded { group: Uuid, user: Uuid },
-    OwnerRemoved { group: Uuid, user: Uuid },
-    GroupCreated { group: Uuid },
-    GroupUpdated { group: Uuid },
-    GroupDeleted { group: Uuid },
-    SessionsRevoked { user: Uuid },
-    UserCreated { user: Uuid },
-    UserUpdated { user: Uuid },
-    UserDeleted { user: Uuid },
-    MessagePosted { chat: String, user: Uuid },
+    LicenceAssigned {
+        user: Uuid,
+        sku: Uuid,
+    },
+    LicenceRemoved {
+        user: Uuid,
+        sku: Uuid,
+    },
+    MemberAdded {
+        group: Uuid,
+        user: Uuid,
+    },
+    MemberRemoved {
+        group: Uuid,
+        user: Uuid,
+    },
+    OwnerAdded {
+        group: Uuid,
+        user: Uuid,
+    },
+    OwnerRemoved {
+        group: Uuid,
+        user: Uuid,
+    },
+    GroupCreated {
+        group: Uuid,
+    },
+    GroupUpdated {
+        group: Uuid,
+    },
+    GroupDeleted {
+        group: Uuid,
+    },
+    SessionsRevoked {
+        user: Uuid,
+    },
+    UserCreated {
+        user: Uuid,
+    },
+    PasswordReset {
+        user: Uuid,
+    },
+    AccessPassIssued {
+        user: Uuid,
+    },
+    AccessPassDeleted {
+        user: Uuid,
+    },
+    /// Any other way to sign in.
+    MethodDeleted {
+        user: Uuid,
+        kind: MethodKind,
+        method: String,
+    },
+    AccountBlocked {
+        user: Uuid,
+    },
+    AccountUnblocked {
+        user: Uuid,
+    },
+    /// The names of what was set, as Graph calls it.
+    ProfileUpdated {
+        user: Uuid,
+        properties: Vec<String>,
+    },
+    ManagerSet {
+        user: Uuid,
+        manager: Uuid,
+    },
+    ManagerRemoved {
+        user: Uuid,
+    },
+    UserDeleted {
+        user: Uuid,
+    },
+    MessagePosted {
+        chat: String,
+        user: Uuid,
+    },
 }
 
 /// Counts every effect exactly; the test oracle for "how many times did this happen?".
@@ -69,7 +134,15 @@ impl Effect {
             Self::GroupDeleted { .. } => "groupDeleted",
             Self::SessionsRevoked { .. } => "sessionsRevoked",
             Self::UserCreated { .. } => "userCreated",
-            Self::UserUpdated { .. } => "userUpdated",
+            Self::PasswordReset { .. } => "passwordReset",
+            Self::AccessPassIssued { .. } => "accessPassIssued",
+            Self::AccessPassDeleted { .. } => "accessPassDeleted",
+            Self::MethodDeleted { .. } => "methodDeleted",
+            Self::AccountBlocked { .. } => "accountBlocked",
+            Self::AccountUnblocked { .. } => "accountUnblocked",
+            Self::ProfileUpdated { .. } => "profileUpdated",
+            Self::ManagerSet { .. } => "managerSet",
+            Self::ManagerRemoved { .. } => "managerRemoved",
             Self::UserDeleted { .. } => "userDeleted",
             Self::MessagePosted { .. } => "messagePosted",
         }
@@ -94,7 +167,15 @@ impl Effect {
             Self::MessagePosted { chat, user } => (Some(user), None, None, Some(chat)),
             Self::SessionsRevoked { user }
             | Self::UserCreated { user }
-            | Self::UserUpdated { user }
+            | Self::PasswordReset { user }
+            | Self::AccessPassIssued { user }
+            | Self::AccessPassDeleted { user }
+            | Self::MethodDeleted { user, .. }
+            | Self::AccountBlocked { user }
+            | Self::AccountUnblocked { user }
+            | Self::ProfileUpdated { user, .. }
+            | Self::ManagerSet { user, .. }
+            | Self::ManagerRemoved { user }
             | Self::UserDeleted { user } => (Some(user), None, None, None),
         };
         if let Some(user) = user {
@@ -112,6 +193,17 @@ impl Effect {
         if let Some(chat) = chat {
             put("chat", json!(chat));
             put("topic", json!(tenant.chats.by_id.get(chat).and_then(|chat| chat.topic.as_ref())));
+        }
+        if let Self::MethodDeleted { kind, method, .. } = self {
+            put("kind", json!(kind.collection()));
+            put("method", json!(method));
+        }
+        if let Self::ProfileUpdated { properties, .. } = self {
+            put("properties", json!(properties));
+        }
+        if let Self::ManagerSet { manager, .. } = self {
+            put("manager", json!(manager));
+            put("managerUpn", json!(tenant.people.get(*manager).map(|user| &user.upn)));
         }
         Value::Object(fields)
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Effect, Tenant};
+use super::{Effect, Quirks, Tenant};
 
 /// A licence a user holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,10 +43,55 @@ impl Sku {
 }
 
 /// Every subscription, in the order the company bought them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Skus(pub(crate) Vec<Sku>);
 
+/// Why the plans of two licences do not go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Conflict {
+    /// Plans that exclude each other.
+    Exclusive(Uuid, Uuid),
+    /// A plan that needs another one.
+    Dependent(Uuid, Uuid),
+}
+
+impl Conflict {
+    /// As `licenseAssignmentStates` calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Exclusive(..) => "MutuallyExclusiveViolation",
+            Self::Dependent(..) => "DependencyViolation",
+        }
+    }
+}
+
 impl Skus {
+    /// The first conflict among the plans that these licences switch on; with the quirk that lets
+    /// plans exclude each other, or without.
+    pub(crate) fn conflict(&self, held: &[AssignedLicence], quirks: &Quirks) -> Option<Conflict> {
+        let plans = held.iter().filter(|held| held.state == "Active").flat_map(|held| {
+            let plans = self.get(held.sku).map_or(&[][..], |sku| &sku.plans);
+            plans.iter().filter(|(id, _)| !held.disabled_plans.contains(id))
+        });
+        let on: Vec<&(Uuid, String)> = plans.collect();
+        let named = |name: &str| on.iter().find(|(_, plan)| plan == name).map(|(id, _)| *id);
+        let exclusive = EXCLUSIVE
+            .iter()
+            .find_map(|(one, other)| Some(Conflict::Exclusive(named(one)?, named(other)?)));
+        exclusive.filter(|_| quirks.plans_exclude).or_else(|| {
+            DEPENDENT.iter().find_map(|(plan, needs)| {
+                let plan = named(plan)?;
+                let needed = || self.plan(needs).unwrap_or_default();
+                named(needs).is_none().then(|| Conflict::Dependent(plan, needed()))
+            })
+        })
+    }
+
+    fn plan(&self, name: &str) -> Option<Uuid> {
+        let mut plans = self.0.iter().flat_map(|sku| &sku.plans);
+        plans.find(|(_, plan)| plan == name).map(|(id, _)| *id)
+    }
+
     pub(crate) fn get(&self, id: Uuid) -> Option<&Sku> {
         self.0.iter().find(|sku| sku.id == id)
     }
@@ -78,6 +123,8 @@ pub(crate) enum Unlicensed {
     NotHeld(Uuid),
     /// Only the group can take it away.
     Inherited(Uuid),
+    /// The plans would not go together.
+    Conflict(Conflict),
 }
 
 impl Tenant {
@@ -110,6 +157,8 @@ impl Tenant {
         for (sku, disabled) in &wanted.add {
             let held = after.iter_mut().find(|held| held.sku == *sku && held.by_group.is_none());
             match held {
+                // The quirk: what is held is left as it is.
+                Some(_) if !self.quirks.readding_replaces_plans => continue,
                 Some(held) if same(&held.disabled_plans, disabled) => continue,
                 Some(held) => {
                     held.disabled_plans.clone_from(disabled);
@@ -125,6 +174,12 @@ impl Tenant {
                 }),
             }
             effects.push(Effect::LicenceAssigned { user, sku: *sku });
+        }
+        // What does not go together already is not this change's fault.
+        if self.skus.conflict(&person.licences, &self.quirks).is_none()
+            && let Some(conflict) = self.skus.conflict(&after, &self.quirks)
+        {
+            return Err(Unlicensed::Conflict(conflict));
         }
         let (before, after_set) = (active(&person.licences), active(&after));
         for sku in after_set.difference(&before) {
@@ -189,6 +244,11 @@ impl Tenant {
         }
     }
 }
+
+/// Plans that nobody can have together. From memory.
+const EXCLUSIVE: &[(&str, &str)] = &[("SHAREPOINTDESKLESS", "SHAREPOINTENTERPRISE")];
+/// Plans that need another one. From memory.
+const DEPENDENT: &[(&str, &str)] = &[("MCOEV", "MCOSTANDARD")];
 
 /// The SKUs that take a seat: each once, however it is held.
 fn active(held: &[AssignedLicence]) -> BTreeSet<Uuid> {

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::AssignedLicence;
+use super::{AssignedLicence, Methods, Secret};
 
 /// A user object.
 #[derive(Clone, Debug)]
@@ -35,7 +35,12 @@ pub(crate) struct User {
     /// `lastPasswordChangeDateTime`.
     pub(crate) password_changed: Timestamp,
     /// For the password grant and the sign-in page; sample users share one.
-    pub(crate) password: String,
+    pub(crate) password: Secret,
+    /// After a reset, until the person has chosen a password of their own.
+    pub(crate) must_change_password: bool,
+    /// AADSTS number that every sign-in of this person is refused with.
+    pub(crate) barred: Option<u32>,
+    pub(crate) methods: Methods,
     /// What few people have filled in.
     pub(crate) extra: Option<Box<Extra>>,
 }
@@ -61,7 +66,7 @@ impl User {
 }
 
 /// Every user, found by id, by UPN (any case) or by mail address.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct People {
     by_id: HashMap<Uuid, usize>,
     by_upn: HashMap<String, usize>,

@@ -46,6 +46,7 @@ pub(crate) const TEMPLATES: &[(Uuid, &str)] = &[
     (uuid!("e8611ab8-c189-46e8-94e1-60213ab1f814"), "Privileged Role Administrator"),
     (uuid!("7be44c8a-adaf-4e2a-84d6-ab2649e08a13"), "Privileged Authentication Administrator"),
     (uuid!("c4e39bd9-1100-46d3-8c65-fb160da0071f"), "Authentication Administrator"),
+    (uuid!("0526716b-113d-4c15-b2c8-68e3c22b9f80"), "Authentication Policy Administrator"),
     (uuid!("966707d0-3269-4727-9be2-8c3a10f19b9d"), "Password Administrator"),
     (uuid!("729827e3-9c14-49f7-bb1b-9608f156bbb8"), "Helpdesk Administrator"),
     (uuid!("fe930be7-5e62-47db-91af-98c3a49a38b1"), "User Administrator"),

@@ -143,6 +143,13 @@ pub(super) fn page(sandbox: &Sandbox, request: &Request, tenant: &str, kind: Kin
         );
         return html(200, page);
     };
+    // Nobody is asked for one; but what is typed must be right.
+    let typed = answer.get("passwd").unwrap_or_default();
+    if !typed.is_empty()
+        && let Err(refusal) = proven(&mut world, request, &wish.client, &user, typed)
+    {
+        return html(200, pages::refused(&refusal));
+    }
     let said = match answer.get("answer") {
         Some("accept") => Said::Yes { for_everybody: answer.get("everybody").is_some() },
         Some("decline") => Said::No,
@@ -175,12 +182,14 @@ pub(super) fn page(sandbox: &Sandbox, request: &Request, tenant: &str, kind: Kin
     }
 }
 
-/// Does what a person at the page would do who accepts everything, or declines.
+/// Does what a person at the page would do who accepts everything, or declines. `typed` is the
+/// password or the temporary access pass, when one is typed.
 pub(crate) fn complete(
     sandbox: &Sandbox,
     request: &Request,
     url: &Url,
     user: Uuid,
+    typed: Option<&str>,
     accept: bool,
 ) -> Result<Final, Refusal> {
     let mut world = sandbox.world();
@@ -199,12 +208,32 @@ pub(crate) fn complete(
         Err(No::Page(refusal)) => return Err(refusal),
         Err(No::App(back, refusal)) => return Ok(back.refused(&mut world, request, &refusal)),
     };
-    let user = issue::person(&world, user)?.clone();
+    let found = world.tenant.people.get(user).cloned();
+    let user = found.ok_or_else(|| Refusal::unknown_user(&world.tenant.name))?;
+    if let Some(typed) = typed {
+        proven(&mut world, request, &wish.client, &user, typed)?;
+    }
     let said = if accept { Said::Yes { for_everybody: false } } else { Said::No };
     match decide(&mut world, request, &wish, &user, said)? {
         Next::Back(to, _) => Ok(to),
         Next::Ask(_) => Err(Refusal::declined()),
     }
+}
+
+/// Checks what a person typed, and logs it when it is wrong.
+fn proven(
+    world: &mut World,
+    request: &Request,
+    client: &Client,
+    user: &User,
+    typed: &str,
+) -> Result<(), Refusal> {
+    issue::prove(world, user.id, typed).inspect_err(|refusal| {
+        let client = Some((client.app_id, client.name.clone()));
+        let attempt = Attempt { client, user: Some(user.id), interactive: true };
+        let correlation = correlation(world, request);
+        attempt.write(world, correlation, refusal.number, None);
+    })
 }
 
 /// What the app asks for.

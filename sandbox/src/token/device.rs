@@ -191,6 +191,12 @@ pub(super) fn page(sandbox: &Sandbox, request: &Request) -> Response {
             },
         ));
     };
+    let typed = fields.get("passwd").filter(|_| request.method == "POST").unwrap_or_default();
+    if !typed.is_empty()
+        && let Err(refusal) = issue::prove(&mut world, user.id, typed)
+    {
+        return html(pages::refused(&refusal));
+    }
     // A form sent by GET would be answered by a link somebody else made.
     let answer = match fields.get("answer") {
         Some("accept") if request.method == "POST" => Some(Answer::Accept),

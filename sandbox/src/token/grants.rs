@@ -1,6 +1,5 @@
 //! The token endpoint: one function per grant type.
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +14,7 @@ use super::refusal::Refusal;
 use super::scopes::Asked;
 use super::sessions::DeviceState;
 use super::{correlation, no_store, refused, tenant_of};
-use crate::tenant::SignIn;
+use crate::tenant::{LOCAL, SignIn};
 use crate::wire::{Request, Response};
 use crate::world::{Event, Sandbox, World};
 
@@ -70,6 +69,8 @@ impl Attempt {
             error,
             correlation,
             token,
+            place: LOCAL,
+            client: "Mobile Apps and Desktop clients",
         };
         let log = &mut world.tenant.audit.sign_ins;
         if log.len() >= MOST_SIGN_INS {
@@ -227,10 +228,12 @@ impl Redeeming {
             .find(username)
             .ok_or_else(|| Refusal::unknown_user(&world.tenant.name))?;
         attempt.user = Some(user.id);
-        if verify_slices_are_equal(user.password.as_bytes(), password.as_bytes()).is_err() {
-            return Err(Refusal::password());
-        }
         let user = user.id;
+        issue::check_password(world, user, password)?;
+        let person = issue::person(world, user)?;
+        if person.must_change_password && world.tenant.quirks.forced_change_stops_sign_in {
+            return Err(Refusal::password_expired());
+        }
         self.switched(world)?;
         let now = world.now();
         self.sign_in(world, user, &asked, self.cae(), now, None)

@@ -10,7 +10,7 @@ use super::clients::{Client, Proof};
 use super::keys::BASE64URL;
 use super::refusal::Refusal;
 use super::scopes::{Asked, Resource};
-use super::sessions::{Names, Refresh, Verified};
+use super::sessions::{Names, Refresh, Verified, Wrong};
 use crate::graph::Caller;
 use crate::tenant::User;
 use crate::wire::Response;
@@ -232,11 +232,57 @@ impl Tokens {
     }
 }
 
-/// The person, unless the account is gone or blocked.
+/// The person, unless the account is gone, blocked or barred by a policy.
 pub(super) fn person(world: &World, user: Uuid) -> Result<&User, Refusal> {
     let tenant = &world.tenant;
     let user = tenant.people.get(user).ok_or_else(|| Refusal::unknown_user(&tenant.name))?;
-    if user.enabled { Ok(user) } else { Err(Refusal::blocked_user()) }
+    if !user.enabled {
+        return Err(Refusal::blocked_user());
+    }
+    match user.barred.and_then(Refusal::by_number) {
+        Some(refusal) => Err(refusal),
+        None => Ok(user),
+    }
+}
+
+/// Checks what somebody typed: their password or their temporary access pass, which may be used up
+/// by that.
+pub(super) fn prove(world: &mut World, user: Uuid, typed: &str) -> Result<(), Refusal> {
+    let now = world.now();
+    person(world, user)?;
+    if world.tenant.use_pass(user, typed, now) {
+        return Ok(());
+    }
+    check_password(world, user, typed)
+}
+
+/// Checks a password. After ten wrong ones the account is locked for a minute (Entra, "smart
+/// lockout").
+pub(super) fn check_password(world: &mut World, user: Uuid, typed: &str) -> Result<(), Refusal> {
+    let now = world.now();
+    let Some(person) = world.tenant.people.get(user) else {
+        return Err(Refusal::unknown_user(&world.tenant.name));
+    };
+    let mut wrong = world.sessions.wrong.get(&user).cloned().unwrap_or_default();
+    if person.password_changed > wrong.last {
+        wrong = Wrong::default();
+    }
+    if now < wrong.locked_until {
+        return Err(Refusal::locked_out());
+    }
+    let right = person.password.is(typed);
+    if right {
+        wrong.times = 0;
+    } else {
+        wrong.times = wrong.times.saturating_add(1);
+        wrong.last = now;
+        if wrong.times >= MOST_WRONG {
+            wrong.times = 0;
+            wrong.locked_until = now.saturating_add(LOCKED).unwrap_or(now);
+        }
+    }
+    world.sessions.wrong.insert(user, wrong);
+    if right { Ok(()) } else { Err(Refusal::password()) }
 }
 
 /// Every scope the client has on the resource for this user; refused when one that was asked for is
@@ -308,6 +354,9 @@ fn common(
         _ => Map::new(),
     }
 }
+
+const MOST_WRONG: u32 = 10;
+const LOCKED: SignedDuration = SignedDuration::from_mins(1);
 
 /// When a token was issued and when it ends.
 #[derive(Clone, Copy, Debug)]

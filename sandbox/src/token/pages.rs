@@ -68,6 +68,8 @@ pub(super) fn people(world: &World, choice: &Choice<'_>) -> String {
             @if listed.is_empty() { p { "Nobody here is called that." } }
             form method="post" action=(choice.action) {
                 (hidden_in_body(choice))
+                input type="password" name="passwd" aria-label="Password or access pass"
+                    placeholder="Password or access pass (not needed here)" autocomplete="off";
                 ul.people {
                     @for user in listed {
                         li { button.person name="as" value=(user.id) {

@@ -345,6 +345,20 @@ impl Refusal {
         )
     }
 
+    pub(super) fn locked_out() -> Self {
+        Self::new(
+            50053,
+            "invalid_grant",
+            "The account is locked, you've tried to sign in too many times with an incorrect user \
+             ID or password.",
+        )
+    }
+
+    pub(super) fn password_expired() -> Self {
+        Self::new(50055, "invalid_grant", "The password is expired.")
+            .because("user_password_expired")
+    }
+
     pub(super) fn no_session() -> Self {
         Self::new(
             50058,

@@ -21,6 +21,16 @@ pub(crate) struct Sessions {
     pub(super) assertions: Bounded<(Uuid, String), ()>,
     /// Access tokens whose signature was checked, by their digest.
     pub(super) verified: Bounded<[u8; 32], Verified>,
+    /// Wrong passwords, by user.
+    pub(super) wrong: Bounded<Uuid, Wrong>,
+}
+
+/// Wrong passwords of somebody in a row.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wrong {
+    pub(super) times: u32,
+    pub(super) last: Timestamp,
+    pub(super) locked_until: Timestamp,
 }
 
 /// An authorization code, good once.

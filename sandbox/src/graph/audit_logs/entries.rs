@@ -11,11 +11,11 @@ pub(crate) fn directory_audit(entry: &Entry) -> Value {
         "id": entry.id,
         "category": entry.category,
         "correlationId": entry.correlation,
-        "result": "success",
-        "resultReason": "",
+        "result": if entry.failed { "failure" } else { "success" },
+        "resultReason": entry.reason,
         "activityDisplayName": entry.activity,
         "activityDateTime": ticks(entry.at),
-        "loggedByService": "Core Directory",
+        "loggedByService": entry.service,
         "operationType": entry.operation,
         "initiatedBy": initiated_by(entry),
         "targetResources": entry.targets.iter().map(target).collect::<Value>(),
@@ -90,10 +90,12 @@ pub(crate) fn kind(kind: TargetKind) -> &'static str {
     }
 }
 
-/// A `signIn`.
-pub(crate) fn sign_in(tenant: &Tenant, logged: &SignIn, beta: bool) -> Value {
+/// A `signIn`. Which policies applied is shown to who may read policies.
+pub(crate) fn sign_in(tenant: &Tenant, logged: &SignIn, beta: bool, policies: bool) -> Value {
     let user = logged.user.and_then(|id| tenant.people.get(id));
     let graph = tenant.apps.principals.iter().find(|principal| principal.id == tenant.apps.graph);
+    let home = user.and_then(|user| user.usage_location.as_deref());
+    let applied = policy(tenant, logged.error);
     let mut value = json!({
         "id": logged.id,
         "createdDateTime": seconds(logged.at),
@@ -102,10 +104,10 @@ pub(crate) fn sign_in(tenant: &Tenant, logged: &SignIn, beta: bool) -> Value {
         "userId": logged.user.map(|id| id.to_string()).unwrap_or_default(),
         "appId": logged.app_id,
         "appDisplayName": logged.app_name,
-        "ipAddress": "127.0.0.1",
-        "clientAppUsed": "Mobile Apps and Desktop clients",
+        "ipAddress": logged.place.ip,
+        "clientAppUsed": logged.client,
         "correlationId": logged.correlation,
-        "conditionalAccessStatus": "notApplied",
+        "conditionalAccessStatus": if applied.is_some() { "failure" } else { "notApplied" },
         "isInteractive": logged.interactive,
         "riskDetail": "none",
         "riskLevelAggregated": "none",
@@ -130,12 +132,12 @@ pub(crate) fn sign_in(tenant: &Tenant, logged: &SignIn, beta: bool) -> Value {
             "trustType": "",
         },
         "location": {
-            "city": null,
-            "state": null,
-            "countryOrRegion": user.and_then(|user| user.usage_location.clone()),
+            "city": logged.place.city,
+            "state": logged.place.state,
+            "countryOrRegion": logged.place.country.or(home),
             "geoCoordinates": {"altitude": null, "latitude": null, "longitude": null},
         },
-        "appliedConditionalAccessPolicies": [],
+        "appliedConditionalAccessPolicies": applied.filter(|_| policies).into_iter().collect::<Value>(),
     });
     if beta && let Value::Object(fields) = &mut value {
         let kind = match (logged.user, logged.interactive) {
@@ -149,11 +151,32 @@ pub(crate) fn sign_in(tenant: &Tenant, logged: &SignIn, beta: bool) -> Value {
     value
 }
 
+/// The Conditional Access policy behind a refusal.
+fn policy(tenant: &Tenant, error: u32) -> Option<Value> {
+    let (name, control) = match error {
+        53003 => ("Block sign-ins from countries we do not work in", "Block"),
+        50076 | 50079 => ("Require a second factor", "Mfa"),
+        _ => return None,
+    };
+    Some(json!({
+        // Derived, so that it stays the same.
+        "id": uuid::Uuid::from_u128(tenant.id.as_u128() ^ u128::from(error)),
+        "displayName": name,
+        "enforcedGrantControls": [control],
+        "enforcedSessionControls": [],
+        "result": "failure",
+    }))
+}
+
 /// Microsoft's words for an AADSTS number.
 fn reason(error: u32) -> &'static str {
     match error {
         0 => "Other.",
-        50053 => "Account is locked because the user tried to sign in too many times.",
+        50053 => {
+            "Account is locked because user tried to sign in too many times with an incorrect user \
+             ID or password."
+        }
+        50055 => "The password is expired.",
         50057 => "The user account is disabled.",
         50076 | 50079 => "Multi-factor authentication is required.",
         50126 => "Invalid username or password.",

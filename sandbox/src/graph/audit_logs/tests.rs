@@ -228,10 +228,11 @@ fn sign_ins_are_filtered_and_only_beta_shows_those_without_a_person() {
     }
     let count = |address: &str| desk.get(address)["value"].as_array().unwrap().len();
     let all = count("auditLogs/signIns");
-    assert_eq!(all, 5, "the silent one is not among them");
+    let logged = desk.world().tenant.audit.sign_ins.len();
+    assert_eq!(all, logged - 1, "the silent one is not among them");
     let alex = desk.user("alex.kim@contoso.com");
     assert_eq!(count(&format!("auditLogs/signIns?$filter=userId eq '{alex}'&$top=10")), 2);
-    assert_eq!(count("auditLogs/signIns?$filter=status/errorCode eq 50126"), 1);
+    assert_eq!(count("auditLogs/signIns?$filter=status/errorCode eq 50126"), 31);
     assert_eq!(count("auditLogs/signIns?$filter=userPrincipalName eq 'dana@contoso.com'"), 1);
     let filter = "signInEventTypes/any(t: t eq 'nonInteractiveUser')";
     let mut call = desk.call("GET", &format!("auditLogs/signIns?$filter={filter}"), Value::Null);

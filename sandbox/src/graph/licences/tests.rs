@@ -151,7 +151,7 @@ fn assigning_needs_the_scope_and_the_role() {
 #[test]
 fn a_group_that_gets_a_product_passes_it_on_and_takes_it_back() {
     let desk = desk();
-    let sku = desk.sku("ENTERPRISEPACK");
+    let sku = desk.sku("Microsoft_Teams_Enterprise_New");
     let (group, member) = {
         let world = desk.world();
         let group = world.tenant.groups.iter().find(|group| !group.licences.is_empty()).unwrap();
@@ -218,4 +218,83 @@ fn what_is_said_about_licences_conforms_to_graphs_model() {
         assert_eq!(conforms("user", &about), Vec::<String>::new());
         assert_eq!(conforms("user", &user_json(&world.tenant, user)), Vec::<String>::new());
     }
+}
+
+#[test]
+fn plans_that_exclude_or_need_each_other_are_refused_and_nothing_happens() {
+    let desk = desk();
+    let (e3, e5, f3) = (desk.sku("SPE_E3"), desk.sku("SPE_E5"), desk.sku("SPE_F1"));
+    desk.world().tenant.quirks.plans_exclude = true;
+    desk.world().tenant.skus.get_mut(e5).unwrap().enabled += 1;
+    desk.send("POST", SARAH, add(e3)).unwrap();
+    let message = refused(&desk, add(f3));
+    assert!(message.contains("mutually exclusive"), "{message}");
+    let plan = |name: &str| {
+        let world = desk.world();
+        let plans = &world.tenant.skus.get(e5).unwrap().plans;
+        plans.iter().find(|(_, plan)| plan == name).unwrap().0
+    };
+    let without = |name: &str| json!({"addLicenses": [{"skuId": e5, "disabledPlans": [plan(name)]}], "removeLicenses": [e3]});
+    let message = refused(&desk, without("MCOSTANDARD"));
+    assert!(message.contains("depends on the service plan(s)"), "{message}");
+    assert!(message.contains(&plan("MCOEV").to_string()), "{message}");
+    desk.send("POST", SARAH, without("MCOEV")).unwrap();
+    desk.world().tenant.quirks.plans_exclude = false;
+    desk.send("POST", SARAH, add(f3)).unwrap();
+}
+
+#[test]
+fn what_a_group_could_not_give_is_in_the_states_with_its_error() {
+    let desk = desk();
+    let states = |alias: &str| {
+        let path =
+            format!("users/{alias}@contoso.com?$select=licenseAssignmentStates,assignedLicenses");
+        let user = desk.get(&path);
+        assert_eq!(conforms("user", &user), Vec::<String>::new());
+        let states = user["licenseAssignmentStates"].as_array().unwrap().clone();
+        let failed = states.into_iter().find(|state| state["state"] == "Error").unwrap();
+        let held = user["assignedLicenses"].to_string();
+        assert!(!held.contains(failed["skuId"].as_str().unwrap()), "{held}");
+        assert!(failed["assignedByGroup"].is_string());
+        failed["error"].clone()
+    };
+    assert_eq!(states("carla.mendes"), "CountViolation");
+    assert_eq!(states("devon.clarke"), "MutuallyExclusiveViolation");
+}
+
+#[test]
+fn a_subscription_in_grace_gives_seats_and_a_suspended_one_does_not() {
+    let desk = desk();
+    let (visio, project) = (desk.sku("VISIOCLIENT"), desk.sku("PROJECTPROFESSIONAL"));
+    let skus = desk.get("subscribedSkus");
+    let shown = |id: Uuid| {
+        let skus = skus["value"].as_array().unwrap();
+        skus.iter().find(|sku| sku["skuId"] == json!(id)).unwrap().clone()
+    };
+    assert_eq!(shown(visio)["capabilityStatus"], "Warning");
+    assert_eq!(shown(visio)["prepaidUnits"]["enabled"], 0);
+    assert_eq!(shown(visio)["prepaidUnits"]["warning"], 5);
+    assert_eq!(shown(project)["capabilityStatus"], "Suspended");
+    assert!(refused(&desk, add(project)).contains("does not have any available licenses"));
+    desk.send("POST", SARAH, add(visio)).unwrap();
+    let plans = desk.get("users/lukasz.wojcik@contoso.com?$select=assignedPlans");
+    assert!(plans.to_string().contains("\"Suspended\""), "{plans}");
+}
+
+#[test]
+fn whether_a_licence_given_again_gets_the_new_plans_is_a_quirk() {
+    let desk = desk();
+    let e3 = desk.sku("SPE_E3");
+    desk.send("POST", SARAH, add(e3)).unwrap();
+    desk.world().tenant.quirks.readding_replaces_plans = false;
+    let plan = desk.world().tenant.skus.get(e3).unwrap().plans[3].0;
+    let body = json!({
+        "addLicenses": [{"skuId": e3, "disabledPlans": [plan]}],
+        "removeLicenses": [],
+    });
+    let logged = desk.world().tenant.audit.entries.len();
+    assert_eq!(desk.send("POST", SARAH, body).unwrap().status, 200);
+    let user = desk.world().tenant.people.find("sarah.lin@contoso.com").unwrap().clone();
+    assert!(user.licences.iter().all(|held| held.disabled_plans.is_empty()));
+    assert_eq!(desk.world().tenant.audit.entries.len(), logged, "nothing happened");
 }

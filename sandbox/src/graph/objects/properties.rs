@@ -1,6 +1,7 @@
 use uuid::Uuid;
 
 use super::{Kind, Object};
+use crate::graph::licences::plan_status;
 use crate::graph::odata::{Operand, Property, Row, Schema};
 use crate::tenant::{Group, Role, Tenant, User};
 
@@ -430,7 +431,8 @@ fn plans<'a>(tenant: &'a Tenant, user: &'a User, shape: Plan) -> Vec<Operand<'a>
         let Some(sku) = tenant.skus.get(held.sku) else { continue };
         for (plan, name) in &sku.plans {
             let enabled = !held.disabled_plans.contains(plan);
-            let status = Operand::text(Some(if enabled { "Enabled" } else { "Deleted" }));
+            let status = if enabled { plan_status(sku) } else { "Deleted" };
+            let status = Operand::text(Some(status));
             let service = Operand::text(Some(service(name)));
             plans.push(Operand::Record(match shape {
                 Plan::Assigned => vec![

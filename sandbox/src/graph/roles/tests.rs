@@ -72,7 +72,7 @@ fn assignments_are_found_by_principal_and_by_definition() {
     let sam = desk.user("sam@contoso.com");
     let base = "roleManagement/directory/roleAssignments";
     let of_sam = desk.get(&format!("{base}?$filter=principalId eq '{sam}'"));
-    assert_eq!(of_sam["value"].as_array().unwrap().len(), 4);
+    assert_eq!(of_sam["value"].as_array().unwrap().len(), 6);
     let one = desk.get(&format!(
         "{base}?$filter=principalId eq '{sam}' and roleDefinitionId eq '{LICENSE_ADMIN}'"
     ));

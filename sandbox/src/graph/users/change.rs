@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::addressed;
 use super::rights::{Act, reaches};
+use super::{addressed, password};
 use crate::graph::groups::settle;
 use crate::graph::objects::reference;
 use crate::graph::odata::Query;
 use crate::graph::{Answer, Call, Problem};
 use crate::tenant::audit::events::{self, Edit, Trace};
-use crate::tenant::{Effect, Extra, User};
+use crate::tenant::{Effect, Extra, Secret, User};
 use crate::world::{Event, World};
 
 /// A text property: its name, its greatest length, where it is kept.
@@ -76,30 +76,40 @@ pub(super) fn patch(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     for name in &names {
         edits.extend(apply(&mut next, name, body.get(*name).unwrap_or(&Value::Null))?);
     }
-    let (was_enabled, sessions) = (user.enabled, user.sessions_valid_from);
-    let now = world.now();
-    if let Some(profile) = body.get("passwordProfile") {
-        next.password = new_password(profile)?;
-        next.password_changed = now;
-        next.sessions_valid_from = now;
-    }
+    let was_enabled = user.enabled;
     let enabled = next.enabled;
+    let password = body.get("passwordProfile").map(password::in_profile).transpose()?;
+    if let Some((password, _)) = password {
+        password::acceptable(world, id, password)?;
+    }
+    if was_enabled && !enabled && last_global_administrator(world, id) {
+        // From memory.
+        return Err(Problem::bad_request(
+            "The last enabled Global Administrator of the organization cannot be disabled.",
+        ));
+    }
     let Some(user) = world.tenant.people.get_mut(id) else { return Err(Problem::not_found("")) };
     *user = next;
     let trace = Trace::of(call);
+    edits.retain(|(name, ..)| *name != "accountEnabled");
     if was_enabled != enabled {
-        edits.retain(|(name, ..)| *name != "accountEnabled");
         events::account_enabled(world, &trace, id, enabled);
+        world.tenant.ledger.count(if enabled {
+            Effect::AccountUnblocked { user: id }
+        } else {
+            Effect::AccountBlocked { user: id }
+        });
     }
-    if let Some(profile) = body.get("passwordProfile") {
-        let force = profile.get("forceChangePasswordNextSignIn").and_then(Value::as_bool);
-        // The default is from memory.
-        events::password_reset(world, &trace, id, force.unwrap_or(true), (sessions, now));
+    if let Some((password, force)) = password {
+        password::apply(world, &trace, id, Secret::new(password), force);
     }
     if !edits.is_empty() {
         events::user_updated(world, &trace, id, &edits);
+        let mut properties: Vec<String> =
+            edits.iter().map(|(name, ..)| (*name).to_owned()).collect();
+        properties.sort_unstable();
+        world.tenant.ledger.count(Effect::ProfileUpdated { user: id, properties });
     }
-    world.tenant.ledger.count(Effect::UserUpdated { user: id });
     settle(world, id, &trace);
     world.emit(Event::Directory { id });
     Ok(Answer::no_content())
@@ -112,9 +122,12 @@ fn permitted(world: &World, call: &Call, names: &[&str]) -> Result<(), Problem> 
     if own && names.iter().all(|name| *name == "mobilePhone") && call.needs(OWN).is_ok() {
         return Ok(());
     }
+    let readable = call.needs(&["User.Read.All", "Directory.Read.All"]).is_ok();
     for name in names {
         call.needs(match *name {
-            "accountEnabled" => &["User.EnableDisableAccount.All", ALL, DIRECTORY],
+            // Under the narrow permission the user must be readable, too.
+            "accountEnabled" if readable => &["User.EnableDisableAccount.All", ALL, DIRECTORY],
+            "accountEnabled" => &[ALL, DIRECTORY],
             "businessPhones" | "mobilePhone" => &["User-Phone.ReadWrite.All", ALL, DIRECTORY],
             "otherMails" => &["User-Mail.ReadWrite.All", ALL, DIRECTORY],
             "passwordProfile" => &["User-PasswordProfile.ReadWrite.All", AS_USER],
@@ -201,31 +214,13 @@ fn apply<'a>(user: &mut User, name: &'a str, value: &Value) -> Result<Option<Edi
     }
 }
 
-/// The password in a `passwordProfile`.
-pub(super) fn new_password(profile: &Value) -> Result<String, Problem> {
-    let password = profile.get("password").and_then(Value::as_str);
-    match password {
-        Some(password) if (8..=256).contains(&password.chars().count()) => Ok(password.to_owned()),
-        _ => Err(Problem::bad_request(
-            "The specified password does not comply with password complexity requirements. Please \
-             provide a different password.",
-        )),
-    }
-}
-
 pub(super) fn revoke(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     call.needs(&["User.RevokeSessions.All", ALL, DIRECTORY])?;
-    let user = addressed(&world.tenant, call)?;
-    let id = user.id;
-    let old = user.sessions_valid_from;
+    let id = addressed(&world.tenant, call)?.id;
     if call.caller.user != Some(id) {
         reaches(world, call, id, Act::Credentials)?;
     }
-    let now = world.now();
-    if let Some(user) = world.tenant.people.get_mut(id) {
-        user.sessions_valid_from = now;
-    }
-    events::sessions_revoked(world, &Trace::of(call), id, old, now);
+    password::revoke_sessions(world, &Trace::of(call), id);
     world.tenant.ledger.count(Effect::SessionsRevoked { user: id });
     world.emit(Event::Directory { id });
     let context = Query::default().context(call, "Edm.Boolean");
@@ -271,8 +266,21 @@ fn link_manager(world: &mut World, call: &Call, id: Uuid, manager: Option<Uuid>)
         user.manager = manager;
     }
     events::manager_set(world, &Trace::of(call), id, manager);
-    world.tenant.ledger.count(Effect::UserUpdated { user: id });
+    world.tenant.ledger.count(match manager {
+        Some(manager) => Effect::ManagerSet { user: id, manager },
+        None => Effect::ManagerRemoved { user: id },
+    });
     world.emit(Event::Directory { id });
+}
+
+/// Whether nobody else who can sign in holds the highest role.
+fn last_global_administrator(world: &World, user: Uuid) -> bool {
+    let tenant = &world.tenant;
+    let enabled = |id: &Uuid| tenant.people.get(*id).is_some_and(|user| user.enabled);
+    let role = tenant.roles.0.iter().find(|role| role.display_name == "Global Administrator");
+    role.is_some_and(|role| {
+        role.members.contains(&user) && !role.members.iter().any(|id| *id != user && enabled(id))
+    })
 }
 
 fn extra(user: &mut User) -> &mut Extra {

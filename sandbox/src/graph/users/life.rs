@@ -3,7 +3,8 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::change::{invalid_value, new_password, synced};
+use super::change::{invalid_value, synced};
+use super::password;
 use super::rights::{Act, reaches};
 use super::{addressed, with_context};
 use crate::graph::groups::settle;
@@ -11,7 +12,7 @@ use crate::graph::objects::{Object, Sight, initial_domain};
 use crate::graph::odata::Query;
 use crate::graph::{Answer, Call, Problem};
 use crate::tenant::audit::events::{self, Trace};
-use crate::tenant::{Effect, User};
+use crate::tenant::{Effect, Methods, Secret, User};
 use crate::world::{Event, World};
 
 /// The texts that a new user may bring along.
@@ -76,7 +77,8 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> 
         ));
     }
     need("mailNickname")?;
-    let password = new_password(body.get("passwordProfile").unwrap_or(&Value::Null))?;
+    let profile = body.get("passwordProfile").unwrap_or(&Value::Null);
+    let (password, force) = password::in_profile(profile)?;
     let enabled = body.get("accountEnabled").and_then(Value::as_bool);
     let enabled = enabled.ok_or_else(|| invalid_value("accountEnabled"))?;
     let now = world.now();
@@ -104,7 +106,10 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> 
         licences: Vec::new(),
         sessions_valid_from: now,
         password_changed: now,
-        password,
+        password: Secret::new(password),
+        must_change_password: force,
+        barred: None,
+        methods: Methods::default(),
         extra: None,
     });
     let trace = Trace::of(call);

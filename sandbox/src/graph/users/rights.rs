@@ -9,16 +9,23 @@ use crate::world::World;
 
 /// What is done to a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(in crate::graph) enum Act {
     /// Invalidates refresh tokens, or resets the password.
     Credentials,
     /// Blocks, unblocks, deletes, or changes a sensitive property.
     Sensitive,
+    /// Sees or changes how somebody signs in.
+    Methods,
 }
 
 /// Refuses unless the signed-in user's roles reach the target. An app on its own reaches whoever
 /// is no administrator.
-pub(super) fn reaches(world: &World, call: &Call, target: Uuid, act: Act) -> Result<(), Problem> {
+pub(in crate::graph) fn reaches(
+    world: &World,
+    call: &Call,
+    target: Uuid,
+    act: Act,
+) -> Result<(), Problem> {
     let tenant = &world.tenant;
     let held: Vec<&str> = tenant.roles.of(target).map(|role| role.display_name).collect();
     let guarded = guarded(tenant, target);
@@ -56,11 +63,11 @@ fn over(role: &str, target: Option<&str>, act: Act) -> bool {
     match role {
         "Global Administrator" | "Privileged Authentication Administrator" => true,
         "User Administrator" => {
-            lenient
-                || matches!(
-                    target,
-                    Some("Groups Administrator" | "Helpdesk Administrator" | "User Administrator")
-                )
+            let reached = matches!(
+                target,
+                Some("Groups Administrator" | "Helpdesk Administrator" | "User Administrator")
+            );
+            act != Act::Methods && (lenient || reached)
         }
         "Authentication Administrator" => lenient || target == Some("Authentication Administrator"),
         "Helpdesk Administrator" => {

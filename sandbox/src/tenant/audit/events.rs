@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Actor, ModifiedProperty, Target, TargetKind};
+use super::{Actor, ModifiedProperty, Remark, Target, TargetKind};
 use crate::graph::{Call, Caller};
 use crate::tenant::{AssignedLicence, Role, Tenant};
 use crate::world::World;
@@ -29,21 +29,33 @@ impl Trace {
         }
     }
 
-    fn log(&self, world: &mut World, (activity, category, operation): Deed, targets: Vec<Target>) {
-        let agent = self.user_agent.clone();
-        world.audit(&self.caller, self.correlation, activity, category, operation, targets, agent);
+    fn log(&self, world: &mut World, deed: Deed, targets: Vec<Target>) {
+        self.remark(world, deed, targets, Remark::default());
+    }
+
+    /// For what another service than the directory logs.
+    pub(super) fn remark(
+        &self,
+        world: &mut World,
+        (activity, category, operation): Deed,
+        targets: Vec<Target>,
+        remark: Remark,
+    ) {
+        let (caller, agent) = (&self.caller, self.user_agent.clone());
+        let correlation = self.correlation;
+        world.audit(caller, correlation, activity, category, operation, targets, agent, remark);
     }
 
     /// For what a service did in consequence of the call.
     fn log_of(&self, service: &str, world: &mut World, deed: Deed, targets: Vec<Target>) {
         let actor =
             Actor::App { app_id: Uuid::nil(), principal: Uuid::nil(), name: service.to_owned() };
-        world.write(actor, self.correlation, deed, targets, None);
+        world.write(actor, self.correlation, deed, targets, None, Remark::default());
     }
 }
 
 /// Activity, category, operation type.
-type Deed = (&'static str, &'static str, &'static str);
+pub(super) type Deed = (&'static str, &'static str, &'static str);
 
 /// A changed attribute: Graph's name, value before, value after.
 pub(crate) type Edit<'a> = (&'a str, Value, Value);
@@ -456,7 +468,7 @@ fn bare(
 }
 
 /// A user as a target: captured with a null display name.
-fn person(tenant: &Tenant, id: Uuid, properties: Vec<ModifiedProperty>) -> Target {
+pub(super) fn person(tenant: &Tenant, id: Uuid, properties: Vec<ModifiedProperty>) -> Target {
     let upn = tenant.people.get(id).map(|user| user.upn.clone());
     Target { kind: TargetKind::User, id, display_name: None, upn, properties }
 }

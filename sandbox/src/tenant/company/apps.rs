@@ -25,16 +25,23 @@ const SIGN_IN: &str = "openid profile offline_access";
 
 const CHAT: &str = "Chat.Create Chat.ReadWrite ChatMessage.Send Presence.ReadWrite User.Read";
 
-const ADMIN: &str = "AuditLog.Read.All Directory.Read.All GroupMember.ReadWrite.All \
-                     LicenseAssignment.ReadWrite.All Organization.Read.All User.Read \
-                     User.Read.All User.RevokeSessions.All";
+/// Everything the twin's thirteen tools need, each the least there is.
+const ADMIN: &str = "AuditLog.Read.All AuditLogsQuery-Entra.Read.All Directory.Read.All \
+                     GroupMember.Read.All GroupMember.ReadWrite.All LicenseAssignment.Read.All \
+                     LicenseAssignment.ReadWrite.All Organization.Read.All \
+                     Policy.Read.AuthenticationMethod Reports.Read.All User.Read User.Read.All \
+                     User.EnableDisableAccount.All User.ReadWrite.All User.RevokeSessions.All \
+                     User-Mail.ReadWrite.All User-PasswordProfile.ReadWrite.All \
+                     User-Phone.ReadWrite.All UserAuthMethod-TAP.ReadWrite.All \
+                     UserAuthenticationMethod.ReadWrite.All";
 
 const CLI: &str = "Application.Read.All AuditLog.Read.All Chat.Create Chat.ReadWrite \
                    ChatMessage.Send Directory.Read.All Directory.ReadWrite.All Domain.Read.All \
                    Group.ReadWrite.All GroupMember.ReadWrite.All LicenseAssignment.ReadWrite.All \
-                   Organization.Read.All Presence.ReadWrite RoleManagement.Read.Directory \
-                   User.EnableDisableAccount.All User.Read User.Read.All User.ReadWrite.All \
-                   User.RevokeSessions.All";
+                   Organization.Read.All Policy.Read.AuthenticationMethod Presence.ReadWrite \
+                   RoleManagement.Read.Directory User.EnableDisableAccount.All User.Read \
+                   User.Read.All User.ReadWrite.All User.RevokeSessions.All \
+                   User-PasswordProfile.ReadWrite.All UserAuthenticationMethod.ReadWrite.All";
 
 const AZURE_CLI_SCOPES: &str = "AuditLog.Read.All Directory.AccessAsUser.All Group.ReadWrite.All \
                                 User.ReadWrite.All";

@@ -1,10 +1,10 @@
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::apps::SAMPLE_CLI_APP;
 use super::{Dice, day};
-use crate::tenant::{Actor, Audit, Entry, SignIn, Target, TargetKind, Tenant, User};
+use crate::tenant::{Actor, Audit, Entry, ModifiedProperty, Target, TargetKind, Tenant, User};
 
-/// What happened before anybody looked: Sarah was hired, and a few people signed in.
+/// What happened before anybody looked: Victor left and Sarah was hired.
 pub(super) fn told(tenant: &Tenant, dice: &mut Dice) -> Audit {
     let mut audit = Audit::default();
     let person = |upn: &str| tenant.people.find(upn);
@@ -15,7 +15,7 @@ pub(super) fn told(tenant: &Tenant, dice: &mut Dice) -> Audit {
     ) else {
         return audit;
     };
-    let mut entry = |activity, operation, target: &User, at: Timestamp| {
+    let mut entry = |activity, operation, target: &User, at: Timestamp, properties| {
         let correlation = dice.guid();
         audit.entries.push(Entry {
             id: format!("Directory_{correlation}_NXG5K_{}", dice.percent()),
@@ -36,37 +36,20 @@ pub(super) fn told(tenant: &Tenant, dice: &mut Dice) -> Audit {
                 id: target.id,
                 display_name: Some(target.display_name.clone()),
                 upn: Some(target.upn.clone()),
-                properties: Vec::new(),
+                properties,
             }],
             user_agent: None,
+            service: "Core Directory",
+            reason: String::new(),
+            failed: false,
         });
     };
-    entry("Disable account", "Update", victor, day(985));
-    entry("Add user", "Add", sarah, sarah.created);
-    for (at, (upn, error)) in (0..).zip(SIGN_INS) {
-        let Some(user) = person(upn) else { continue };
-        let at = day(991).saturating_add(SignedDuration::from_mins(at * 7)).unwrap_or(day(991));
-        audit.sign_ins.push(SignIn {
-            id: dice.guid(),
-            at,
-            visible: at,
-            user: Some(user.id),
-            app_id: SAMPLE_CLI_APP,
-            app_name: "Contoso Command Line".to_owned(),
-            interactive: true,
-            error: *error,
-            correlation: dice.guid(),
-            token: None,
-        });
-    }
+    let blocked = ModifiedProperty {
+        name: "AccountEnabled",
+        old: Some("[true]".to_owned()),
+        new: Some("[false]".to_owned()),
+    };
+    entry("Disable account", "Update", victor, day(985), vec![blocked]);
+    entry("Add user", "Add", sarah, sarah.created, Vec::new());
     audit
 }
-
-/// Who signed in, and the AADSTS number (0 for success).
-const SIGN_INS: &[(&str, u32)] = &[
-    ("doug@contoso.com", 0),
-    ("alex.kim@contoso.com", 50126),
-    ("alex.kim@contoso.com", 0),
-    ("victor.novak@contoso.com", 50057),
-    ("dana@contoso.com", 0),
-];

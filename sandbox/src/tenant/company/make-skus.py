@@ -8,7 +8,15 @@ The argument is Microsoft's published product and service plan table as JSON.
 import json
 import sys
 
-OWNED = ["SPE_E3", "ENTERPRISEPACK", "SPE_E5", "SPE_F1", "Microsoft_Teams_Enterprise_New"]
+OWNED = [
+    "SPE_E3",
+    "ENTERPRISEPACK",
+    "SPE_E5",
+    "SPE_F1",
+    "Microsoft_Teams_Enterprise_New",
+    "VISIOCLIENT",
+    "PROJECTPROFESSIONAL",
+]
 
 with open(sys.argv[1], encoding="utf-8") as source:
     published = {sku["skuPartNumber"]: sku for sku in json.load(source)["skus"]}

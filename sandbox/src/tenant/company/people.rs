@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::cast::{CAST, Kind, Plan, Role};
 use super::crowd::{DEPARTMENTS, Department, ENGINEERING, GIVEN, OFFICES, SURNAME};
 use super::{Dice, SAMPLE_PASSWORD, day, products};
-use crate::tenant::{Tenant, User};
+use crate::tenant::{Methods, Secret, Tenant, User};
 
 /// Hires the cast, and then a crowd until there are `users` people.
 pub(super) fn hire(tenant: &mut Tenant, dice: &mut Dice, users: usize) {
@@ -61,7 +61,10 @@ fn member(tenant: &Tenant, role: &Role, id: Uuid, manager: Option<Uuid>, number:
         licences: products::direct(role.plan, created),
         sessions_valid_from: created,
         password_changed: created,
-        password: SAMPLE_PASSWORD.to_owned(),
+        password: Secret::new(SAMPLE_PASSWORD),
+        must_change_password: false,
+        barred: None,
+        methods: Methods::default(),
         extra: None,
     }
 }
@@ -120,7 +123,10 @@ impl Crowd {
             licences: products::direct(department.plan, created),
             sessions_valid_from: created,
             password_changed: created,
-            password: SAMPLE_PASSWORD.to_owned(),
+            password: Secret::new(SAMPLE_PASSWORD),
+            must_change_password: false,
+            barred: None,
+            methods: Methods::default(),
             extra: None,
         }
     }

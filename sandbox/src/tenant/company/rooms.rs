@@ -22,8 +22,8 @@ enum Kind {
     Synced,
     DistributionList,
     MailSecurity,
-    /// Security, its members inherit Microsoft 365 F3.
-    Licensed,
+    /// Security, its members inherit a product.
+    Licensed(Uuid),
 }
 
 /// Who is in.
@@ -150,7 +150,7 @@ const ROOMS: &[Room] = &[
         "Licence Microsoft 365 F3",
         "lic-f3",
         "Members inherit Microsoft 365 F3",
-        Kind::Licensed,
+        Kind::Licensed(products::SPE_F1),
         &["doug"],
         In::Inherits,
     ),
@@ -199,6 +199,23 @@ const ROOMS: &[Room] = &[
         Kind::Security,
         &["grace.tan"],
         In::Named(&["evelyn.hart"]),
+    ),
+    // Some of their members are in error: see `products`.
+    room(
+        "Licence Microsoft 365 E5",
+        "lic-e5",
+        "Members inherit Microsoft 365 E5",
+        Kind::Licensed(products::SPE_E5),
+        &["doug"],
+        In::Named(&[]),
+    ),
+    room(
+        "Licence Office 365 E3",
+        "lic-o365e3",
+        "Members inherit Office 365 E3",
+        Kind::Licensed(products::ENTERPRISEPACK),
+        &["doug"],
+        In::Named(&["anna.silva"]),
     ),
 ];
 
@@ -277,7 +294,7 @@ fn group(tenant: &Tenant, room: &Room, id: Uuid, at: i64) -> Group {
         members,
         member_groups: BTreeSet::new(),
         licences: match room.kind {
-            Kind::Licensed => vec![products::SPE_F1],
+            Kind::Licensed(sku) => vec![sku],
             _ => Vec::new(),
         },
     }

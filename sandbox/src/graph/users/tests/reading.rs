@@ -332,13 +332,15 @@ fn memberships_are_groups_and_roles_and_can_be_narrowed() {
     assert_eq!(
         each(&roles, "displayName"),
         [
+            "User Administrator",
             "Helpdesk Administrator",
+            "Authentication Administrator",
             "License Administrator",
             "Groups Administrator",
             "Reports Reader"
         ]
     );
-    assert_eq!(each(&roles, "roleTemplateId")[0], "729827e3-9c14-49f7-bb1b-9608f156bbb8");
+    assert_eq!(each(&roles, "roleTemplateId")[0], "fe930be7-5e62-47db-91af-98c3a49a38b1");
     assert_eq!(roles["value"][0].get("@odata.type"), None, "a narrowed collection is not mixed");
     let groups = get("users/sarah.lin@contoso.com/transitiveMemberOf/microsoft.graph.group");
     let mut names = each(&groups, "displayName");
