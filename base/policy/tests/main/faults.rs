@@ -188,7 +188,8 @@ permit (principal, action in Action::"change", resource)
 when { principal in [Group::"0000000A-0000-0000-0000-000000000001"] };
 
 @id("c")
-permit (principal == User::"doug@contoso.com", action in Action::"change", resource);
+permit ( // Not User::"doug@contoso.com" but his object id.
+    principal == User::"doug@contoso.com", action in Action::"change", resource);
 
 @id("d")
 permit (principal in Group::"0000000a-0000-0000-0000-000000000001", action == Action::"entra.user.find", resource);
