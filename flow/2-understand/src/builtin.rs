@@ -148,7 +148,11 @@ impl Thread<'_> {
             Small::Yes if only_shown => self.calls(self.last.clone(), Mode::Ask),
             Small::Yes => says(NOTHING_OPEN),
             Small::No => says(NOTHING_DONE),
-            Small::Undo => Turn::Undo,
+            Small::Undo => {
+                // "Same for Bob" would no longer say what.
+                self.last.clear();
+                Turn::Undo
+            }
         })
     }
 

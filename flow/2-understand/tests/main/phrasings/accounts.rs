@@ -361,6 +361,7 @@ const FOLLOW_UPS: &[(&str, &str)] = &[
     ("reset the password // what is the weather", "decline"),
     ("block Ann // undo that", "undo"),
     ("block Ann // undo the last change", "undo"),
+    ("block Ann // undo that // same for Bob", "decline"),
     ("block Ann // take that back", "undo"),
     ("block Ann // revert that", "undo"),
     ("block Ann // put it back as it was", "undo"),

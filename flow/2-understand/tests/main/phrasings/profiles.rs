@@ -168,6 +168,8 @@ const ENDS: &[(&str, &str)] = &[
     ("set Ann's department to Finance on Monday", "decline"),
     ("set Ann's department to Finance if Bob agrees", "decline"),
     ("set Ann's department to Finance unless Bob objects", "decline"),
+    ("set Ann's department to Finance IF BOB AGREES", "decline"),
+    ("set Ann's department to Finance If Bob Agrees", "decline"),
     ("set Ann's department to Finance or Sales", "decline"),
     ("set Ann's department to Finance but not Bob's", "decline"),
     ("don't set Ann's department to Finance", "say"),
