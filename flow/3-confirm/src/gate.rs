@@ -72,6 +72,7 @@ impl Gate {
         requester: UserId,
         now: Timestamp,
     ) -> Result<(), Refusal> {
+        self.offers(action)?;
         let (asker, facts) = try_join(self.asker(requester), self.planner.target(action)).await?;
         self.decide(action, &asker, &facts, 1, now).map(drop)
     }
@@ -195,12 +196,7 @@ impl Gate {
         draft: &Draft,
         now: Timestamp,
     ) -> Result<(Allowed, Vec<Part>, String), Refusal> {
-        if !self.offered.tools.contains(&action.tool()) {
-            return Err(Refusal::Impossible {
-                code: "not-offered",
-                reason: format!("I was not set up for that here ({}).", action.tool()),
-            });
-        }
+        self.offers(action)?;
         let allowed = self.decide(action, asker, facts, count, now)?;
         let upn = shown(&facts.0.upn);
         if count > 1 && action.risk().stands_alone() {
@@ -233,6 +229,16 @@ impl Gate {
             });
         }
         Ok((allowed, parts, upn))
+    }
+
+    fn offers(&self, action: &Action) -> Result<(), Refusal> {
+        if self.offered.tools.contains(&action.tool()) {
+            return Ok(());
+        }
+        Err(Refusal::Impossible {
+            code: "not-offered",
+            reason: format!("I was not set up for that here ({}).", action.tool()),
+        })
     }
 
     fn decide(
