@@ -3,7 +3,12 @@
 #![cfg(test)]
 
 mod approvers;
+mod batches;
 mod company;
+mod digests;
 mod model;
+mod page;
+mod planning;
+mod restraint;
 mod talk;
 mod yes;
