@@ -10,6 +10,8 @@ mod intake;
 mod latency;
 mod memory;
 mod process;
+#[path = "../../flow/5-record/tests/main/sample.rs"]
+mod sample;
 mod soak;
 mod start;
 mod stopwatch;
