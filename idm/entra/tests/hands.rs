@@ -44,7 +44,7 @@ async fn a_step_is_sent_as_it_stands_under_the_given_id() {
     let world = World::new().await;
     let (request, step) = add(&world);
     world.server.on(&request, no_content());
-    let sent = world.entra().send(&step, ID).await.unwrap();
+    let sent = world.entra().send(&step, None, ID).await.unwrap();
     assert_eq!(sent.request_id.as_deref(), Some("graph-1"));
     let seen = world.server.seen("POST", &step.path);
     assert_eq!(seen.len(), 1);
@@ -53,13 +53,13 @@ async fn a_step_is_sent_as_it_stands_under_the_given_id() {
 
     let (request, step) = remove(&world);
     world.server.on(&request, no_content());
-    world.entra().send(&step, ID).await.unwrap();
+    world.entra().send(&step, None, ID).await.unwrap();
     let (request, step) = revoke(&world);
     world.server.on(&request, ok(json!({"value": true})));
-    world.entra().send(&step, ID).await.unwrap();
+    world.entra().send(&step, None, ID).await.unwrap();
     let (request, step) = assign(&world);
     world.server.on(&request, ok(json!({"id": SARAH})));
-    world.entra().send(&step, ID).await.unwrap();
+    world.entra().send(&step, None, ID).await.unwrap();
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn every_answer_means_what_the_catalog_says() {
         let world = World::new().await;
         let (request, step) = make(&world);
         world.server.on(&request, reply.clone());
-        let got = match world.entra().send(&step, ID).await.unwrap_err() {
+        let got = match world.entra().send(&step, None, ID).await.unwrap_err() {
             SendError::AlreadySo => "already".to_owned(),
             SendError::Refused { reason, .. } => format!("refused: {reason}"),
             SendError::Busy { after } => format!("busy: {after:?}"),
@@ -153,7 +153,7 @@ async fn a_write_whose_token_was_not_accepted_is_sent_once_more() {
     let (request, step) = add(&world);
     world.server.on(&request, refuse(401, "InvalidAuthenticationToken", "Expired."));
     world.server.on(&request, no_content());
-    world.entra().send(&step, ID).await.unwrap();
+    world.entra().send(&step, None, ID).await.unwrap();
     let seen = world.server.seen("POST", &step.path);
     assert_eq!(seen.len(), 2);
     assert_eq!(seen[1].header("client-request-id"), ID.to_string());
@@ -166,7 +166,7 @@ async fn without_a_token_nothing_is_sent_and_the_reason_is_told() {
     let (_, step) = add(&world);
     let body = json!({"error": "invalid_grant", "error_codes": [50173]});
     world.server.on(&format!("POST {TOKEN}"), Reply::Json(400, Vec::new(), body));
-    let error = world.entra().send(&step, ID).await.unwrap_err();
+    let error = world.entra().send(&step, None, ID).await.unwrap_err();
     let SendError::Refused { code, reason } = error else { panic!("{error}") };
     assert_eq!(code, "no-token");
     assert!(reason.contains("nothing happened") && reason.contains("AADSTS50173"), "{reason}");
@@ -178,7 +178,7 @@ async fn a_request_that_no_tool_makes_never_leaves() {
     let world = World::new().await;
     let path = format!("/v1.0/groups/{GROUP}/members/{SARAH}");
     let step = Step { method: Method::Delete, path, body: None };
-    let error = world.entra().send(&step, ID).await.unwrap_err();
+    let error = world.entra().send(&step, None, ID).await.unwrap_err();
     let SendError::Refused { code, .. } = error else { panic!("{error}") };
     assert_eq!(code, "not-in-catalog");
     assert_eq!(world.server.seen_in_all(), 0);
@@ -191,7 +191,7 @@ async fn look(world: &World, action: Action) -> Observed {
 #[tokio::test]
 async fn a_licence_is_in_place_when_it_is_given_directly_and_works() {
     let (person, sku) = (SARAH.parse().unwrap(), E3.parse().unwrap());
-    let give = Action::LicenseAssign { person, sku };
+    let give = Action::LicenseAssign { person, sku, disabled_plans: Vec::new() };
     let take = Action::LicenseRemove { person, sku };
     let state =
         |by: Value, state: &str| json!([{"skuId": E3, "assignedByGroup": by, "state": state}]);
