@@ -31,7 +31,7 @@ use subtwin_kernel::{
 use subtwin_policy::Policies;
 use subtwin_primitives::{TwinChange, TwinEvent};
 use subtwin_record::{Log, Recovered};
-use subtwin_store::{KeyFile, Store};
+use subtwin_store::{KeyFile, OpenError, Store};
 use subtwin_teams::{Ears, OpenIdKeys, Ports, Presence, Voice};
 use subtwin_understand::{Builtin, Contact, Directory as _, Understanding};
 use tokio::net::TcpListener;
@@ -107,7 +107,7 @@ impl Foundations {
 
     fn on(
         config: &Config,
-        open: fn(&Path, &KeyBytes, Arc<dyn Entropy>) -> Result<Store, subtwin_store::OpenError>,
+        open: impl Fn(&Path, &KeyBytes, Arc<dyn Entropy>) -> Result<Store, OpenError>,
     ) -> anyhow::Result<Self> {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
         let key = KeyFile::read(&config.state.key_file)?;

@@ -131,9 +131,9 @@ impl Desk {
             Judged::Yes(assent, row) => {
                 self.withdraw(assent.asked(), &heard.chat);
                 if row.chat == heard.chat {
-                    return self.released(assent, row).await;
+                    return self.released(*assent, row).await;
                 }
-                self.later(|desk| desk.released_by_approver(assent, row));
+                self.later(|desk| desk.released_by_approver(*assent, row));
                 self.say(heard, &replies::thank_you()).await?;
                 return self.next_approval(&heard.chat).await;
             }
