@@ -1,5 +1,7 @@
 //! `subtwin run`: one twin, until it is told to stop.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,11 +21,34 @@ pub fn command(options: &cli::Run) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         let twin = Twin::start(&config).await?;
         say::progress(format_args!("{} listens ({})", config.twin.name, config.twin.upn));
-        interrupted().await;
+        policies_anew(&twin, &options.config).await?;
         say::progress("finishing what is under way");
         twin.stop().await;
         Ok(())
     })
+}
+
+/// Until the twin is told to stop: reads its policies again whenever it is told to (SIGHUP). New
+/// ones that are not right leave the old ones in force.
+async fn policies_anew(twin: &Twin, file: &Path) -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    let stopped = interrupted();
+    tokio::pin!(stopped);
+    loop {
+        tokio::select! {
+            () = &mut stopped => return Ok(()),
+            _ = hangup.recv() => {
+                let read = Config::read(file).and_then(|config| config.gate.policies());
+                let taken = match read {
+                    Ok(policies) => twin.take_policies(policies).await,
+                    Err(cause) => Err(cause),
+                };
+                if let Err(cause) = taken {
+                    tracing::error!("the policies stay as they were: {cause:#}");
+                }
+            }
+        }
+    }
 }
 
 /// The program's runtime.

@@ -186,6 +186,7 @@ fn gate(config: &Config, entra: &Entra) -> anyhow::Result<Gate> {
 #[derive(Debug)]
 pub(crate) struct Twin {
     intake: Intake,
+    desk: Arc<Desk>,
     log: Log,
     facts: subtwin_primitives::Twin,
     store: Store,
@@ -281,7 +282,7 @@ impl Twin {
         let (listening, deaf) = (TaskTracker::new(), CancellationToken::new());
         listening.spawn(ears.run(listener, deaf.clone()));
         tasks.spawn(Arc::clone(&desk).resume(left));
-        tasks.spawn(sweep(desk, stop.clone()));
+        tasks.spawn(sweep(Arc::clone(&desk), stop.clone()));
         tasks.spawn({
             let stop = stop.clone();
             async move { presence.run(stop).await }
@@ -290,7 +291,23 @@ impl Twin {
         if tokio::time::timeout(SUBSCRIBING, heard).await.is_err() {
             tracing::warn!("Graph has not accepted a subscription yet; trying on");
         }
-        Ok(Self { intake, log, facts, store: base.store, ears: listening, deaf, tasks, stop })
+        Ok(Self { intake, desk, log, facts, store: base.store, ears: listening, deaf, tasks, stop })
+    }
+
+    /// Puts other policies in force. What is open was shown under the old ones, so a yes to it does
+    /// nothing any more.
+    pub(crate) async fn take_policies(&self, policies: Policies) -> anyhow::Result<()> {
+        let policy_digest = policies.digest();
+        if policy_digest == self.desk.gate().policies().digest() {
+            tracing::info!(policy = %policy_digest, "the policies are the same");
+            return Ok(());
+        }
+        // On record before it is in force.
+        let change = TwinChange::Policy { policy_digest };
+        self.log.twin(TwinEvent { twin: self.facts.clone(), change }).await?;
+        self.desk.take_policies(policies);
+        tracing::warn!(policy = %policy_digest, "other policies are in force");
+        Ok(())
     }
 
     /// Stops: hears nothing new, finishes or safely leaves what is under way.

@@ -16,7 +16,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("subtwin-store", &["subtwin-kernel"]),
     ("subtwin-hear", &["subtwin-kernel"]),
     ("subtwin-understand", &["subtwin-kernel", "subtwin-hear"]),
-    ("subtwin-confirm", &["subtwin-kernel", "subtwin-hear", "subtwin-understand"]),
+    (
+        "subtwin-confirm",
+        &["subtwin-kernel", "subtwin-hear", "subtwin-understand", "subtwin-policy"],
+    ),
     ("subtwin-record", &["subtwin-kernel", "subtwin-primitives", "subtwin-confirm"]),
     ("subtwin-act", &["subtwin-kernel", "subtwin-record"]),
     (
@@ -36,6 +39,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "subtwin",
         &[
             "subtwin-kernel",
+            "subtwin-policy",
             "subtwin-primitives",
             "subtwin-store",
             "subtwin-hear",
@@ -77,6 +81,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ("signed_note", &["subtwin-record"], "one crate signs evidence"),
     ("cedar-policy", &["subtwin-policy"], "one crate knows how policies are written"),
     ("miette", &["subtwin-policy"], "only Cedar's errors are read through it"),
+    ("stacker", &["subtwin-policy"], "only Cedar needs more stack than a thread has"),
     ("openssl", &[], "one crypto provider"),
     ("native-tls", &[], "one crypto provider"),
     ("rsa", &[], "RUSTSEC-2023-0071"),

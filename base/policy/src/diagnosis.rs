@@ -93,6 +93,9 @@ pub(crate) fn of_set(set: &PolicySet, text: &str) -> BTreeSet<(String, Finding)>
 
 fn of_error(error: &ValidationError, text: &str) -> Finding {
     let mut finding = Finding::of(error);
+    if let ValidationError::UnrecognizedEntityType(_) = error {
+        finding.remedy = "people are `User`, groups are `Group`".to_owned();
+    }
     let (ValidationError::UnsafeAttributeAccess(_)
     | ValidationError::UnsafeOptionalAttributeAccess(_)) = error
     else {

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use cedar_policy::{Authorizer, PolicySet};
 use subtwin_kernel::{Approval, Digest, GroupId, Risk, Tool};
 
-use crate::depth::with_room;
+use crate::depth;
 use crate::facts::{Contradiction, Facts};
 use crate::fault::{Fault, PolicyError};
 use crate::reading::{self, Read, Text};
@@ -106,7 +106,7 @@ impl Policies {
         texts.insert(0, (ALWAYS.to_owned(), ALWAYS_TEXT.to_owned()));
         let borrowed: Vec<Text<'_>> =
             texts.iter().map(|(name, text)| Text { name, text }).collect();
-        let policies = with_room(|| reading::read(&borrowed)).map_err(PolicyError::new)?;
+        let policies = depth::reading(|| reading::read(&borrowed)).map_err(PolicyError::new)?;
         let compiled = Deed::all().map(|deed| (deed, Compiled::new(deed, &policies))).collect();
         let groups: BTreeSet<GroupId> =
             policies.iter().flat_map(|read| read.groups.iter().copied()).collect();
@@ -185,7 +185,9 @@ impl Policies {
         let Some(compiled) = self.0.compiled.get(&deed) else {
             return Err(vec![EVALUATION_ERROR.to_owned()]);
         };
-        let response = Authorizer::new().is_authorized(&request, &compiled.set, &entities);
+        let response = depth::evaluating(|| {
+            Authorizer::new().is_authorized(&request, &compiled.set, &entities)
+        });
         let said = response.diagnostics();
         let mut by: Vec<String> = said.reason().map(ToString::to_string).collect();
         let allowed = match response.decision() {

@@ -53,8 +53,8 @@ pub struct Target {
     pub department: Option<String>,
     /// Their manager.
     pub manager: Option<UserId>,
-    /// Holds an administrator role, or is in or owns a group that can carry one. Read only where a
-    /// tool's rules depend on it.
+    /// Holds an administrator role, or is in or owns a group that can carry one. Need not be read
+    /// where nothing depends on it ([`crate::Policies::depend_on_privilege`]).
     pub privileged: bool,
     /// Why nobody may change it, if so.
     pub protected: Option<Protected>,
@@ -83,6 +83,10 @@ pub struct When {
 }
 
 /// May this person ask for this?
+///
+/// All facts are of one reading: the target and the group are those that the action names, and a
+/// person who plays two parts is described alike in both. Otherwise the answer is no
+/// ([`crate::CONTRADICTION`]).
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
     /// Who asks.
@@ -106,15 +110,16 @@ pub enum Decision {
     Allow {
         /// The policies that allow it, by id, sorted.
         by: Vec<String>,
-        /// Who must say yes: the strictest that any of them asks for, and at least what the risk
-        /// asks for.
+        /// Who must say yes: the strictest that any of them asks for. One that does not say asks for
+        /// what the risk asks for.
         approval: Approval,
         /// Whether the target's UPN must be typed in place of a yes.
         typed: bool,
     },
     /// Not allowed.
     Deny {
-        /// The policies that forbid it, by id, sorted; none where nothing allows it.
+        /// The policies that forbid it, by id, sorted; none where nothing allows it. Among them may
+        /// be [`crate::EVALUATION_ERROR`] or [`crate::CONTRADICTION`].
         by: Vec<String>,
     },
 }

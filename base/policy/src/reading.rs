@@ -130,7 +130,7 @@ impl<'a> Reader<'a> {
                 file,
                 (at, 1),
                 what,
-                "write several policies: any one that applies is enough",
+                "write several policies, or a list: `[\"a\", \"b\"].contains(…)`",
             );
             return;
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use cedar_policy::Policy;
 use cedar_policy::pst::{
     BinaryOp, Clause, EntityOrSlot, EntityUID, Expr, Literal, PatternElem, PrincipalConstraint,
-    ResourceConstraint, Template, Var,
+    ResourceConstraint, Template, UnaryOp, Var,
 };
 use jiff::civil::Weekday;
 use subtwin_kernel::{GroupId, Property, Risk, SkuId, Tool, UserId};
@@ -30,7 +30,7 @@ pub(crate) struct Wording {
     pub(crate) groups: BTreeSet<GroupId>,
     /// Whether it asks whether the target is privileged.
     pub(crate) privileged: bool,
-    /// Whether it has no condition, or only ones that always hold.
+    /// Whether it has no condition, or only ones that hold for everybody who may ask at all.
     pub(crate) unconditional: bool,
 }
 
@@ -75,8 +75,8 @@ impl Wording {
             matches!(template.principal, PrincipalConstraint::Any | PrincipalConstraint::Is(_))
                 && matches!(template.resource, ResourceConstraint::Any | ResourceConstraint::Is(_));
         let holds = |clause: &Clause| match clause {
-            Clause::When(expr) => **expr == Expr::Literal(Literal::Bool(true)),
-            Clause::Unless(expr) => **expr == Expr::Literal(Literal::Bool(false)),
+            Clause::When(expr) => is_sure(expr, true),
+            Clause::Unless(expr) => is_sure(expr, false),
         };
         self.unconditional = free && template.clauses().iter().all(holds);
         match &template.principal {
@@ -323,6 +323,30 @@ impl Wording {
 }
 
 const LOWER_CASE: &str = "a upn is compared in lower case: write it so";
+
+/// Whether an expression has this value for everybody whom the rules that stand let ask at all.
+fn is_sure(expr: &Expr, value: bool) -> bool {
+    match expr {
+        Expr::Literal(Literal::Bool(is)) => *is == value,
+        Expr::GetAttr { expr, attr } if matches!(**expr, Expr::Var(Var::Principal)) => {
+            match attr.as_str() {
+                "enabled" => value,
+                "guest" | "twin" => !value,
+                _ => false,
+            }
+        }
+        Expr::UnaryOp { op: UnaryOp::Not, expr } => is_sure(expr, !value),
+        Expr::BinaryOp { op: BinaryOp::And, left, right } => {
+            let (left, right) = (is_sure(left, value), is_sure(right, value));
+            if value { left && right } else { left || right }
+        }
+        Expr::BinaryOp { op: BinaryOp::Or, left, right } => {
+            let (left, right) = (is_sure(left, value), is_sure(right, value));
+            if value { left || right } else { left && right }
+        }
+        _ => false,
+    }
+}
 
 fn origin(expr: &Expr) -> From {
     match expr {

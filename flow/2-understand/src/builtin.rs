@@ -2,10 +2,15 @@
 
 mod asked;
 mod catalog;
+mod credential;
+mod dry;
+mod idiom;
 mod lexicon;
 mod noise;
 mod pattern;
+mod profile;
 mod reading;
+mod remark;
 mod slots;
 mod small;
 mod token;
@@ -17,7 +22,7 @@ use self::asked::Asked;
 use self::noise::bare;
 use self::reading::Reader;
 use self::small::{Small, small};
-use self::token::{Line, Token, plain};
+use self::token::{Kind, Line, Token, plain};
 use crate::{Brain, BrainError, Mode, Talk, Turn, text};
 
 /// Most lines of talk that are read again to follow up on them.
@@ -44,7 +49,13 @@ impl Builtin {
 
     /// Reads the talk from the start and answers its last line.
     fn answer(&self, talk: &Talk) -> Turn {
-        let mut thread = Thread { twin: &self.name, last: Vec::new(), open: None };
+        let mut thread = Thread {
+            twin: &self.name,
+            last: Vec::new(),
+            mode: Mode::Ask,
+            open: None,
+            only_shown: false,
+        };
         let mut turn = say(SILENCE);
         let skipped = talk.lines.len().saturating_sub(LOOK_BACK);
         for (from_twin, text) in talk.lines.iter().skip(skipped) {
@@ -72,32 +83,42 @@ struct Thread<'a> {
     twin: &'a [String],
     /// The last request, to be followed up on.
     last: Vec<Asked>,
+    /// Whether that was to be done, or only to be shown.
+    mode: Mode,
     /// A request that still lacks something, if the line before this one made it.
-    open: Option<Asked>,
+    open: Option<(Asked, Mode)>,
+    /// Whether the line before this one asked only to be shown something.
+    only_shown: bool,
 }
 
 impl Thread<'_> {
     fn hear(&mut self, text: &str) -> Turn {
         let mut line = Line::read(text);
         let open = self.open.take();
+        let only_shown = std::mem::take(&mut self.only_shown);
         if line.tokens.len() > LONGEST_LINE {
             return say(TOO_LONG);
         }
         if !line.tokens.iter().any(|token| !token.is_break()) {
             return say(SILENCE);
         }
-        let mut turn = self.understood(&line, open.as_ref());
+        let mut turn = self.understood(&line, open.as_ref(), only_shown);
         if turn.is_none() && line.find_slips() {
-            turn = self.understood(&line, open.as_ref());
+            turn = self.understood(&line, open.as_ref(), only_shown);
         }
         turn.unwrap_or_else(|| self.otherwise(&line, text))
     }
 
-    fn understood(&mut self, line: &Line, open: Option<&Asked>) -> Option<Turn> {
-        self.small_talk(line).or_else(|| self.request(line, open))
+    fn understood(
+        &mut self,
+        line: &Line,
+        open: Option<&(Asked, Mode)>,
+        only_shown: bool,
+    ) -> Option<Turn> {
+        self.small_talk(line, only_shown).or_else(|| self.request(line, open))
     }
 
-    fn small_talk(&mut self, line: &Line) -> Option<Turn> {
+    fn small_talk(&mut self, line: &Line, only_shown: bool) -> Option<Turn> {
         let whole = plain(&line.tokens);
         let stripped = plain(bare(&line.tokens, self.twin).tokens);
         let unnamed = without_name(&whole, self.twin);
@@ -113,6 +134,8 @@ impl Thread<'_> {
             Small::Fine => say(FINE),
             Small::Thanks => say(THANKS),
             Small::Bye => say(BYE),
+            // "OK, do it" after what would happen: now it is a request, and shown to be confirmed.
+            Small::Yes if only_shown => self.calls(self.last.clone(), Mode::Ask),
             Small::Yes => say(NOTHING_OPEN),
             Small::No => say(NOTHING_DONE),
             Small::Undo => Turn::Undo,
@@ -120,40 +143,48 @@ impl Thread<'_> {
     }
 
     /// A request in full, the missing piece of the one before, or a follow-up.
-    fn request(&mut self, line: &Line, open: Option<&Asked>) -> Option<Turn> {
+    fn request(&mut self, line: &Line, open: Option<&(Asked, Mode)>) -> Option<Turn> {
         let start = bare(&line.tokens, self.twin);
         if is_negated(start.tokens) {
             return None;
         }
         let reader = Reader::new(line, self.twin);
+        if let Some(inside) = shown_only(line, start.tokens) {
+            let asked = reader.read(&inside)?;
+            return Some(self.asked(asked, Mode::DryRun));
+        }
         if let Some(people) = Reader::after_same(start.tokens) {
             let again = reader.repeat(people, &self.last)?;
-            return Some(self.calls(again));
+            return Some(self.calls(again, self.mode));
         }
         if let Some(asked) = reader.read(&line.tokens) {
-            return Some(self.asked(asked));
+            return Some(self.asked(asked, Mode::Ask));
         }
-        if let Some(asked) = open.and_then(|open| reader.complete(open, start.tokens)) {
-            return Some(self.calls(vec![asked]));
+        if let Some((open, mode)) = open
+            && let Some(asked) = reader.complete(open, start.tokens)
+        {
+            return Some(self.calls(vec![asked], *mode));
         }
         let asked = reader.follow(&start, &self.last)?;
-        Some(self.calls(asked))
+        Some(self.calls(asked, self.mode))
     }
 
-    fn asked(&mut self, asked: Vec<Asked>) -> Turn {
+    fn asked(&mut self, asked: Vec<Asked>, mode: Mode) -> Turn {
         if let [one] = asked.as_slice()
             && let Some(question) = one.lacks()
         {
-            self.open = Some(one.clone());
+            self.open = Some((one.clone(), mode));
             return say(question);
         }
-        self.calls(asked)
+        self.calls(asked, mode)
     }
 
-    fn calls(&mut self, asked: Vec<Asked>) -> Turn {
+    fn calls(&mut self, asked: Vec<Asked>, mode: Mode) -> Turn {
         let calls = asked.iter().flat_map(Asked::calls).collect();
         self.last = asked;
-        Turn::Calls { calls, mode: Mode::Ask }
+        self.mode = mode;
+        self.only_shown = mode == Mode::DryRun;
+        Turn::Calls { calls, mode }
     }
 
     /// What is no request of the catalog.
@@ -167,8 +198,23 @@ impl Thread<'_> {
             self.last.clear();
             return Turn::Cancel;
         }
-        if Reader::new(line, self.twin).is_statement(start.tokens) {
+        if is_dictated(start.tokens) {
+            return say(NO_DICTATION);
+        }
+        let reader = Reader::new(line, self.twin);
+        if reader.is_statement(start.tokens) {
             return say(WHAT_FOR_THEM);
+        }
+        if !is_negated(start.tokens) {
+            if reader.is_unlock(start.tokens) {
+                return say(UNLOCK);
+            }
+            if let Some(question) = reader.vague_property(start.tokens) {
+                return say(question);
+            }
+            if reader.has_open_end(&line.tokens) {
+                return say(OPEN_END);
+            }
         }
         Turn::Decline(text.trim().to_owned())
     }
@@ -195,10 +241,51 @@ fn without_name<'a>(tokens: &'a [Token], twin: &[String]) -> &'a [Token] {
 /// Whether something is said not to be. Such a line never becomes a call.
 fn is_negated(tokens: &[Token]) -> bool {
     tokens.iter().enumerate().any(|(at, token)| {
+        // "Stop all sessions of …", "and stop her from signing in" ask for something.
+        let opens = at == 0
+            || tokens.get(at - 1).is_some_and(|before| before.is_break() || before.is("and"));
         token.is_any(&["not", "never", "neither", "nor", "nobody", "nothing", "stop", "avoid"])
-            // "stop all sessions of …" asks for something.
-            && !(token.is("stop") && at == 0)
+            && !(token.is("stop") && opens)
     })
+}
+
+/// The request inside "what would happen if …", also after a remark.
+fn shown_only(line: &Line, tokens: &[Token]) -> Option<Vec<Token>> {
+    let starts = tokens.iter().enumerate().filter(|(_, token)| token.is_break());
+    let starts = std::iter::once(0).chain(starts.map(|(at, _)| at + 1));
+    starts.take(4).find_map(|at| {
+        let (before, after) = tokens.split_at_checked(at)?;
+        let remark_only = match before {
+            [] => true,
+            [remark @ .., _] => remark::remark(line, remark).is_some(),
+        };
+        let inside = dry::request(line, after).filter(|_| remark_only)?;
+        Some([before, &inside].concat())
+    })
+}
+
+/// Whether somebody says what a password is to be. It is not repeated, and handed to nobody.
+fn is_dictated(tokens: &[Token]) -> bool {
+    let is_password = |token: &Token| {
+        matches!(token.kind, Kind::Word | Kind::Possessive)
+            && ["password", "passwords", "passwort", "pw", "pwd", "passphrase", "pin"]
+                .contains(&token.low.as_str())
+    };
+    let Some(at) = tokens.iter().position(is_password) else { return false };
+    let after = tokens.get(at + 1..).unwrap_or_default();
+    let links = ["to", "is", "be", "as", "=", "like"];
+    let state = ["expired", "expiring", "gone", "lost", "old", "unknown", "wrong"];
+    if after.iter().any(|token| token.is_any(&state)) {
+        return false;
+    }
+    let ends = |token: &Token| token.is_break() && token.low != ":" || token.is("and");
+    let clause = after.get(..after.iter().position(ends).unwrap_or(after.len()));
+    let after = clause.unwrap_or_default();
+    let linked = after.iter().position(|t| t.is_any(&links) || t.is_break());
+    let before = tokens.get(..at).unwrap_or_default();
+    linked.is_some_and(|link| link + 1 < after.len())
+        || matches!(after, [one, ..] if one.kind == Kind::Quoted)
+        || before.iter().any(|t| t.is("as")) && before.iter().any(|t| t.is_any(&["use", "set"]))
 }
 
 fn is_forbidding(tokens: &[Token]) -> bool {
@@ -218,4 +305,10 @@ const THANKS: &str = "You're welcome.";
 const BYE: &str = "Goodbye!";
 const NOTHING_OPEN: &str = "Nothing is waiting for a yes right now. What can I do for you?";
 const NOTHING_DONE: &str = "All right, I'm changing nothing.";
+const NO_DICTATION: &str = "Nobody chooses a password here, so I take none from a chat. Ask me to \
+     reset the password, and I make a new one up.";
+const UNLOCK: &str = "\u{201C}Unlock\u{201D} could mean several things. I can unblock the account, reset \
+     the password, or say why the sign-in fails. Please tell me which, and for whom.";
+const OPEN_END: &str = "I can't tell where the new value ends. Please put it in quotes, as in: set \
+     Sarah Lin's job title to \u{201C}Head of Sales and Marketing\u{201D}.";
 const WHAT_FOR_THEM: &str = "Good to know. What shall I do for them?";

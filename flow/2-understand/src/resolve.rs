@@ -167,7 +167,12 @@ impl<'a> Resolver<'a> {
             set.clone().into_iter().partition(|(property, _)| property.is_credential());
         let manager = match manager {
             Some(who) => match self.who(who).await? {
-                People::All(people) | People::FirstOf(people) => people.into_iter().next(),
+                People::FirstOf(people) => people.into_iter().next(),
+                // "Them" are no manager.
+                People::All(people) if people.len() != 1 => {
+                    return Err(Stop::Say(say::one_manager()));
+                }
+                People::All(people) => people.into_iter().next(),
             },
             None => None,
         };

@@ -108,6 +108,10 @@ pub(crate) fn what(phrase: &str) -> Words {
     ))
 }
 
+pub(crate) fn one_manager() -> Words {
+    Words::plain("Somebody has one manager. Who is it to be? Please give me a name.")
+}
+
 pub(crate) fn no_crowds() -> Words {
     Words::plain("I work for people one by one, by name. Whom do you mean?")
 }

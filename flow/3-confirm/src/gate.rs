@@ -50,6 +50,12 @@ impl Gate {
         Self { planner, policies, offered, zone }
     }
 
+    /// The same gate under other policies.
+    #[must_use]
+    pub fn under(&self, policies: Policies) -> Self {
+        Self { policies, ..self.clone() }
+    }
+
     /// What the twin was deployed with.
     #[must_use]
     pub const fn offered(&self) -> &Offered {

@@ -1,5 +1,6 @@
 //! Plays a story against the stage and checks that it goes as told.
 
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -19,11 +20,13 @@ use crate::{sandbox, say};
 /// At the first thing that does not go as told.
 pub(super) async fn play(stage: &Stage, story: &Story, json: bool) -> anyhow::Result<()> {
     let teller = Teller { json };
+    let mut told = HashMap::new();
     for scene in story.scenes {
         teller.scene(scene.title);
         for line in scene.lines {
-            exchange(stage, &teller, line).await.with_context(|| {
-                format!("the story goes wrong at `{}: {}`", line.who, line.says)
+            exchange(stage, &teller, line, &mut told).await.with_context(|| {
+                let says = line.says.unwrap_or("(hears)");
+                format!("the story goes wrong at `{}: {says}`", line.who)
             })?;
         }
     }
@@ -33,18 +36,28 @@ pub(super) async fn play(stage: &Stage, story: &Story, json: bool) -> anyhow::Re
     evidence(stage, &teller)
 }
 
-/// Somebody writes, the twin answers.
-async fn exchange(stage: &Stage, teller: &Teller, line: &Line) -> anyhow::Result<()> {
-    let before = twins_messages(stage, line.who).await?.len();
-    stage.control.say(line.who, sandbox::TWIN, line.says).await?;
-    teller.said(line.who, line.says);
-    let mut told = before;
+/// Somebody writes, the twin answers. `told` counts the twin's messages to each person that were
+/// told already; secrets it has shown are not repeated.
+async fn exchange(
+    stage: &Stage,
+    teller: &Teller,
+    line: &Line,
+    told: &mut HashMap<&'static str, usize>,
+) -> anyhow::Result<()> {
+    let told = told.entry(line.who).or_insert(0);
+    if let Some(says) = line.says {
+        // What the twin said of its own accord meanwhile is not the answer to this.
+        *told = (*told).max(twins_messages(stage, line.who).await?.len());
+        stage.control.say(line.who, sandbox::TWIN, says).await?;
+        teller.said(line.who, says);
+    }
+    let before = *told;
     for _ in 0..TRIES {
         let messages = twins_messages(stage, line.who).await?;
-        for text in messages.iter().skip(told) {
-            teller.said(&stage.config.twin.upn, text);
+        for text in messages.iter().skip(*told) {
+            teller.said(&stage.config.twin.upn, &without_secret(text));
         }
-        told = told.max(messages.len());
+        *told = (*told).max(messages.len());
         let new = messages.iter().skip(before);
         let mut answered = false;
         for text in new {
@@ -59,6 +72,18 @@ async fn exchange(stage: &Stage, teller: &Teller, line: &Line) -> anyhow::Result
     bail!("no answer that says {:?}", line.hears)
 }
 
+/// The transcript is kept; what is shown once is not.
+fn without_secret(text: &str) -> String {
+    let mut lines = text.lines();
+    match (lines.next(), lines.next()) {
+        (Some(head), Some(_)) if head.ends_with("shown once:") => {
+            let rest: Vec<&str> = lines.collect();
+            format!("{head}\n(here it stands)\n{}", rest.join("\n"))
+        }
+        _ => text.to_owned(),
+    }
+}
+
 /// What the twin has said to somebody, oldest first, as plain text.
 async fn twins_messages(stage: &Stage, person: &str) -> anyhow::Result<Vec<String>> {
     let twin = stage.config.twin.id.as_user();
@@ -71,16 +96,15 @@ async fn twins_messages(stage: &Stage, person: &str) -> anyhow::Result<Vec<Strin
 /// Everything that happened to the directory is in the story, and as often as told.
 async fn effects(stage: &Stage, story: &Story) -> anyhow::Result<()> {
     let ledger = stage.control.ledger().await?;
-    let happened: Vec<(String, String, u64)> = ledger
-        .effects
-        .into_iter()
-        .filter(|effect| effect.effect != MESSAGE_POSTED)
-        .map(|effect| (effect.effect, effect.upn.unwrap_or_default(), effect.times))
-        .collect();
-    let told: Vec<(String, String, u64)> = story
+    let mut happened: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for effect in ledger.effects.into_iter().filter(|effect| effect.effect != MESSAGE_POSTED) {
+        *happened.entry((effect.effect, effect.upn.unwrap_or_default())).or_default() +=
+            effect.times;
+    }
+    let told: BTreeMap<(String, String), u64> = story
         .effects
         .iter()
-        .map(|(effect, upn, times)| ((*effect).to_owned(), (*upn).to_owned(), *times))
+        .map(|(effect, upn, times)| (((*effect).to_owned(), (*upn).to_owned()), *times))
         .collect();
     ensure!(happened == told, "the directory shows {happened:?}, the story tells {told:?}");
     Ok(())
@@ -88,36 +112,31 @@ async fn effects(stage: &Stage, story: &Story) -> anyhow::Result<()> {
 
 /// The tenant's log shows every entry under the twin's name, and the twin's own replies say so.
 async fn entries(stage: &Stage, teller: &Teller, story: &Story) -> anyhow::Result<()> {
+    let told: BTreeMap<&str, usize> = story.entries.iter().copied().collect();
+    let mut seen = BTreeMap::new();
     for _ in 0..TRIES {
         let matched = matched(stage)?;
-        if !matched.is_empty() {
-            let named: Vec<&str> = matched.iter().map(|entry| entry.activity.as_str()).collect();
-            ensure!(
-                named.iter().all(|name| story.entries.contains(name)),
-                "the tenant's log says {named:?}, the story tells {:?}",
-                story.entries
-            );
-            edited_reply(stage, teller, &matched).await?;
-            for entry in &matched {
-                teller.entry(&entry.raw);
+        seen = BTreeMap::new();
+        for entry in &matched {
+            *seen.entry(entry.activity.clone()).or_insert(0) += 1;
+        }
+        if seen.iter().map(|(name, count)| (name.as_str(), *count)).eq(told.clone()) {
+            if let Some(first) = matched.first() {
+                edited_reply(stage, teller, first).await?;
+                teller.entry(&first.raw);
             }
             return Ok(());
         }
         tokio::time::sleep(PAUSE).await;
     }
-    bail!("the tenant's audit entry never appeared")
+    bail!("the tenant's log shows {seen:?}, the story tells {told:?}")
 }
 
 /// The reply that now carries the tenant's entry.
-async fn edited_reply(
-    stage: &Stage,
-    teller: &Teller,
-    matched: &[TenantEntry],
-) -> anyhow::Result<()> {
+async fn edited_reply(stage: &Stage, teller: &Teller, entry: &TenantEntry) -> anyhow::Result<()> {
     for _ in 0..TRIES {
         let said = twins_messages(stage, sandbox::HELPDESK).await?;
-        let edited = said.iter().find(|text| matched.iter().all(|entry| text.contains(&entry.id)));
-        if let Some(text) = edited {
+        if let Some(text) = said.iter().find(|text| text.contains(&entry.id)) {
             teller.said(&stage.config.twin.upn, &format!("(its message, edited)\n{text}"));
             return Ok(());
         }
@@ -131,9 +150,11 @@ fn matched(stage: &Stage) -> anyhow::Result<Vec<TenantEntry>> {
     Archive::open(&stage.evidence())?.each(|shown| {
         if let Kept::Whole(record) = shown.record
             && let Event::Entry(entry) = record.event
-            && let Seen::Matched { entry } = entry.seen
         {
-            found.push(entry);
+            found.extend(entry.seen.into_iter().filter_map(|seen| match seen {
+                Seen::Matched { entry } => Some(entry),
+                Seen::NotVisible {} | Seen::NotExpected {} => None,
+            }));
         }
         Ok(())
     })?;

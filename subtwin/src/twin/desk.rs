@@ -13,6 +13,7 @@ use subtwin_confirm::{
 };
 use subtwin_hear::{Channel, ChannelError, Handler, Heard};
 use subtwin_kernel::{Action, ChatId, Clock, Effect, Entropy, Plan, UserId, Words};
+use subtwin_policy::Policies;
 use subtwin_primitives::Proposed;
 use subtwin_record::Log;
 use subtwin_store::{RequestRow, Stage};
@@ -90,6 +91,12 @@ impl Desk {
     /// The gate with the policies of now.
     pub(super) fn gate(&self) -> Arc<Gate> {
         Arc::clone(&self.gate.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Other policies from now on.
+    pub(super) fn take_policies(&self, policies: Policies) {
+        let mut gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        *gate = Arc::new(gate.under(policies));
     }
 
     /// Work in another conversation, or later.

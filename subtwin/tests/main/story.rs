@@ -35,15 +35,15 @@ async fn a_confirmed_request_is_done_once_told_with_its_receipt_and_proved_by_bo
     let report = holds(&away);
     let kinds: Vec<Value> =
         records(&away).iter().map(|shown| shown["record"]["event"]["kind"].clone()).collect();
-    assert_eq!(kinds, ["twin", "intent", "outcome", "entry", "twin"]);
+    assert_eq!(kinds, ["twin", "proposed", "intent", "outcome", "entry", "twin"]);
 
     // The receipt in the reply leads to everything about the request.
     let receipt = receipt(&told.text);
     let shown = succeed(audit("show", &away).args(["--json", receipt]));
     let shown = String::from_utf8(shown.stdout).unwrap();
-    assert_eq!(shown.lines().count(), 3, "{shown}");
+    assert_eq!(shown.lines().count(), 4, "{shown}");
     let exported = succeed(&mut audit("export", &away));
-    assert_eq!(String::from_utf8(exported.stdout).unwrap().lines().count(), 5);
+    assert_eq!(String::from_utf8(exported.stdout).unwrap().lines().count(), 6);
     let key = report["key"].as_str().unwrap();
     succeed(audit("verify", &away).args(["--key", key]));
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::evidence::{events, holds};
-use crate::stage::{DANA, DOUG, SAM, SARAH, Setup, Stage, says};
+use crate::stage::{DANA, DOUG, SAM, SARAH, Setup, Stage, eventually, says};
 
 const REVOKED: &str = "sessionsRevoked";
 const PAULA: &str = "paula.stone@contoso.com";
@@ -36,9 +36,6 @@ async fn only_a_new_bare_yes_of_the_requester_in_the_same_conversation_counts() 
     let elsewhere = stage.say_with(&elsewhere).await;
     stage.hears(DOUG, &elsewhere, &["quotes another message"]).await;
     stage.hears(DOUG, &elsewhere, &["Reply yes", &target]).await;
-    // Something else said with it.
-    let but = stage.say(DOUG, "yes, but only on her phone").await;
-    stage.hears(DOUG, &but, &["Reply yes", &target]).await;
     assert_eq!(stage.changes().await, []);
 
     stage.ask(DOUG, "yes", &["Done."]).await;
@@ -84,7 +81,7 @@ async fn a_reply_that_quotes_the_prompt_and_says_yes_is_a_yes() {
 }
 
 #[tokio::test]
-async fn a_yes_to_what_is_no_longer_true_is_asked_again_with_the_new_facts() {
+async fn a_yes_to_what_is_no_longer_true_does_nothing_and_proposes_nothing_new() {
     let setup = Setup { helpdesk: vec![DOUG.to_owned(), PAULA.to_owned()], ..Setup::default() };
     let mut stage = Stage::with(&setup).await;
     let e3 = |who: &str| format!("give {who} a Microsoft 365 E3 licence");
@@ -93,9 +90,10 @@ async fn a_yes_to_what_is_no_longer_true_is_asked_again_with_the_new_facts() {
     stage.ask(PAULA, "yes", &["Done."]).await;
 
     let late = stage.say(DOUG, "yes").await;
-    stage.hears(DOUG, &late, &["has changed in the directory"]).await;
-    stage.hears(DOUG, &late, &["Reply yes", "2 of 44 seats free"]).await;
+    stage.hears(DOUG, &late, &["has changed since", "ask me again"]).await;
+    stage.ask(DOUG, "yes", &["Nothing is waiting"]).await;
     assert_eq!(stage.times("licenceAssigned", SARAH).await, 0);
+    stage.ask(DOUG, &e3(SARAH), &["Reply yes", "2 of 44 seats free"]).await;
     stage.ask(DOUG, "yes", &["Done."]).await;
     assert_eq!(stage.times("licenceAssigned", SARAH).await, 1);
 
@@ -114,23 +112,54 @@ async fn a_yes_to_what_is_no_longer_true_is_asked_again_with_the_new_facts() {
 }
 
 #[tokio::test]
-async fn several_requests_in_one_message_are_confirmed_one_after_the_other() {
+async fn several_requests_in_one_message_are_one_plan_with_one_yes() {
     let mut stage = Stage::new().await;
     let (one, two, three) = (stage.colleague(0), stage.colleague(1), stage.colleague(2));
     let request = format!("sign {one}, {two} and {three} out everywhere");
-    let (said, _) = stage.ask(DOUG, &request, &["Reply yes", &one]).await;
+    let (said, _) =
+        stage.ask(DOUG, &request, &["Reply yes", "3 changes", &one, &two, &three]).await;
     let prompts = stage.answers(DOUG, &said).await;
-    assert_eq!(prompts.len(), 1, "one prompt at a time: {prompts:#?}");
-    let (yes, _) = stage.ask(DOUG, "yes", &["Done.", &one]).await;
-    stage.hears(DOUG, &yes, &["Reply yes", &two]).await;
-    assert_eq!(stage.times(REVOKED, &two).await, 0, "one yes, one change");
-    let (no, _) = stage.ask(DOUG, "no", &["Nothing was changed", &two]).await;
-    stage.hears(DOUG, &no, &["Reply yes", &three]).await;
-    stage.ask(DOUG, "yes", &["Done.", &three]).await;
-    for (target, times) in [(&one, 1), (&two, 0), (&three, 1)] {
-        assert_eq!(stage.times(REVOKED, target).await, times, "{target}");
+    assert_eq!(prompts.len(), 1, "one prompt for one message: {prompts:#?}");
+    stage.ask(DOUG, "yes", &["Done, all of it.", &one, &two, &three]).await;
+    for target in [&one, &two, &three] {
+        assert_eq!(stage.times(REVOKED, target).await, 1, "{target}");
     }
     stage.stop().await;
+    let outcomes = events(&stage.evidence(), "outcome");
+    assert_eq!(outcomes.len(), 1);
+    assert_eq!(outcomes[0]["outcomes"].as_array().unwrap().len(), 3, "{outcomes:#?}");
+    holds(&stage.evidence());
+}
+
+#[tokio::test]
+async fn a_part_that_fails_is_said_exactly_and_the_others_are_done() {
+    let mut stage = Stage::new().await;
+    let (one, two) = (stage.colleague(0), stage.colleague(1));
+    let request = format!("sign {one} and {two} out everywhere");
+    stage.ask(DOUG, &request, &["Reply yes", "2 changes"]).await;
+    // The first write of the tenant's directory fails and does nothing.
+    stage.faults(&["failBeforeNext=2"]).await;
+    let (yes, _) = stage.ask(DOUG, "yes", &["receipt R-"]).await;
+    let told = stage.hears(DOUG, &yes, &["receipt R-"]).await;
+    let done = stage.times(REVOKED, &one).await + stage.times(REVOKED, &two).await;
+    assert!(told.text.contains(&format!("Done: {done} of 2.")) || done == 0, "{told:#?}");
+    stage.stop().await;
+    holds(&stage.evidence());
+}
+
+#[tokio::test]
+async fn yes_but_for_somebody_else_is_a_new_request() {
+    let mut stage = Stage::new().await;
+    let (one, two) = (stage.colleague(0), stage.colleague(1));
+    stage.ask(DOUG, &format!("sign {one} out everywhere"), &["Reply yes", &one]).await;
+    let but = format!("yes, but for {two}");
+    let (said, _) = stage.ask(DOUG, &but, &["Nothing was changed", &one]).await;
+    stage.hears(DOUG, &said, &["Reply yes", &two]).await;
+    stage.ask(DOUG, "yes", &["Done.", &two]).await;
+    assert_eq!(stage.changes().await, [(REVOKED.to_owned(), two, 1)]);
+    stage.stop().await;
+    let declined = events(&stage.evidence(), "declined");
+    assert_eq!(declined[0]["why"]["reason"], "changed_mind", "{declined:#?}");
     holds(&stage.evidence());
 }
 
@@ -152,15 +181,14 @@ async fn a_request_while_one_is_open_has_to_wait_and_a_cancel_ends_the_open_one(
 async fn what_the_twin_cannot_do_reaches_its_human_in_their_own_conversation() {
     let stage = Stage::new().await;
     let before = stage.messages(DANA).await.len();
-    stage.ask(DOUG, "Reset Sarah Lin's password", &["Dana Whitfield", "hand over"]).await;
+    stage.ask(DOUG, "Delete Sarah Lin's mailbox", &["Dana Whitfield", "hand over"]).await;
     stage.ask(DOUG, "hand over", &["Dana Whitfield"]).await;
-    let dana = stage.messages(DANA).await;
-    let new: Vec<_> = dana.iter().skip(before).collect();
-    assert!(
-        matches!(new.as_slice(), [told] if told.by_twin
-            && says(told, &["Doug Hale needs a human", "Reset Sarah Lin's password"])),
-        "{new:#?}"
-    );
+    let told = eventually("Dana is told", async || {
+        let dana = stage.messages(DANA).await;
+        dana.into_iter().skip(before).find(|message| message.by_twin)
+    })
+    .await;
+    assert!(says(&told, &["Doug Hale needs a human", "Delete Sarah Lin's mailbox"]), "{told:#?}");
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use subtwin_kernel::{Call, Property, Tool, Which, Who};
 
+use super::credential::Terms;
+
 /// One thing asked for: a tool, for whom, and what of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
@@ -13,6 +15,12 @@ pub(super) struct Asked {
     pub(super) set: BTreeMap<Property, String>,
     /// Who is to be the manager.
     pub(super) manager: Option<Who>,
+    /// A property that is to change, and nobody said to what.
+    pub(super) wanting: Option<Property>,
+    /// What an access pass is to be like.
+    pub(super) terms: Terms,
+    /// It ends in a value without quotes, so that what follows it could be more of the value.
+    pub(super) open_end: bool,
 }
 
 /// What a tool is about besides a person.
@@ -24,6 +32,20 @@ pub(super) enum About {
 }
 
 impl Asked {
+    /// A request for people, that says nothing more.
+    pub(super) fn new(tool: Tool, people: Vec<Who>) -> Self {
+        Self {
+            tool,
+            people,
+            things: Vec::new(),
+            set: BTreeMap::new(),
+            manager: None,
+            wanting: None,
+            terms: Terms::default(),
+            open_end: false,
+        }
+    }
+
     pub(super) fn about(&self) -> About {
         match self.tool {
             Tool::UserFind
@@ -49,6 +71,7 @@ impl Asked {
                 "Which licence? Its name is enough, for example \u{201C}Microsoft 365 E3\u{201D}.",
             ),
             (About::Group, false) if no_thing => Some("Which group? Its name is enough."),
+            (About::Nothing, false) if self.wanting.is_some() => Some("What shall it say?"),
             (About::Nothing | About::Licence | About::Group, false) => None,
         }
     }
@@ -71,7 +94,11 @@ impl Asked {
                 }
                 Tool::SigninExplain => Call::SigninExplain { person },
                 Tool::PasswordReset => Call::PasswordReset { person },
-                Tool::TapIssue => Call::TapIssue { person, minutes: None, reusable: false },
+                Tool::TapIssue => Call::TapIssue {
+                    person,
+                    minutes: self.terms.minutes,
+                    reusable: self.terms.reusable.unwrap_or_default(),
+                },
                 Tool::MfaReset => Call::MfaReset { person },
                 Tool::SessionRevoke => Call::SessionRevoke { person },
                 Tool::AccountBlock => Call::AccountBlock { person },

@@ -68,7 +68,8 @@ const REAL_WORDS: &[&str] = &[
     "and", "forge", "form", "giant", "grand", "how", "places", "plan", "plane", "plate", "remote",
     "sing", "sings", "soon", "then", "there", "these", "though", "thought", "too", "tow", "two",
     "four", "one", "new", "now", "hand", "hands", "off", "not", "note", "no", "let", "lets",
-    "lost", "last", "set", "see", "seen", "seed", "sent", "send", "ran", "wants", "won", "fine",
+    "lost", "last", "set", "black", "clean", "lick", "preset", "resent", "rest", "tape", "unlock",
+    "see", "seen", "seed", "sent", "send", "ran", "wants", "won", "fine",
 ];
 
 /// "Licence" in all its spellings.
@@ -144,7 +145,8 @@ pub(super) static GRAMMAR: Words = LazyLock::new(|| {
      off on once onto or our out over really said says shall she should since so some somebody \
      someone than that the their them then these they this those to too under unless until up us \
      was we were what when where whether which while who whoever why with without would you your \
-     yourself",
+     yourself assuming cannot-sign-in depending does-not-work forgot forgotten happen happens lest \
+     provided providing supposing why-not",
     )
 });
 
@@ -158,19 +160,21 @@ pub(super) static TIMES: Words = LazyLock::new(|| {
 /// of ours, numbers, doubts.
 pub(super) static OFF_CATALOG: Words = LazyLock::new(|| {
     set(
-        "access account accounts admin administrator admins alias away back both calendar call chat \
+        "2fa access account accounts admin administrator admins alias away back both calendar call chat \
      computer confirm device devices email emails file files five folder four group headset \
      imagine inbox instructions joke laptop mail mailbox maybe meeting mfa mobile monitor mouse \
-     owner owners pass password passwords perhaps permission permissions phone policy printer \
+     owner owners pass pin password passwords perhaps permission permissions phone policy printer \
      prompt reset rights role roles rule rules script session sessions suppose system ten three \
-     ticket token tokens two users vpn weather yes",
+     ticket token tokens two users vpn weather wifi yes authenticator bitlocker bluetooth camera card cookies door \
+     firewall javascript keyboard login logins macros method methods network notifications popups \
+     port screen sender server signin signins sim site spam updates website",
     )
 });
 
 /// What people are added to that is no group.
 pub(super) static NOT_GROUPS: Words = LazyLock::new(|| {
     set(
-        "account calendar call chat conversation inbox invite mailbox meeting owner owners password \
+        "account calendar call case chat conversation inbox invite mailbox meeting owner owners password \
      role roles thread charge leave hold touch contact duty",
     )
 });

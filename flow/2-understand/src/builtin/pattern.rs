@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use subtwin_kernel::Who;
 
+use super::credential::{self, Terms};
 use super::slots::{self, Strictness};
 use super::token::{Line, Token};
 
@@ -45,6 +46,18 @@ enum Gap {
     Groups,
     /// `{H}` groups that are called so.
     CalledGroups,
+    /// `{Z}` one person, who is to be the manager.
+    Manager,
+    /// `{A}` an access pass, perhaps with its terms.
+    Pass,
+    /// `{T}` terms of a pass, or nothing.
+    Terms,
+    /// `{W}` sign-in methods, by any of their names.
+    Methods,
+    /// `{V}` sign-in methods as something that is registered.
+    Registered,
+    /// `{R}` whatever is left, to be read on its own.
+    Rest,
     /// `{E}` "everywhere", or nothing.
     MaybeEverywhere,
     /// `{F}` "everywhere".
@@ -57,6 +70,10 @@ pub(super) struct Found {
     pub(super) people: Vec<Who>,
     pub(super) licences: Vec<String>,
     pub(super) groups: Vec<String>,
+    pub(super) manager: Option<Who>,
+    pub(super) terms: Terms,
+    /// Where what is left stands in the clause.
+    pub(super) rest: Option<Range<usize>>,
 }
 
 impl Pattern {
@@ -89,7 +106,10 @@ impl Pattern {
         }
         let mut found = Found::default();
         for (gap, range) in gaps {
-            gap.fill(line, clause.get(range)?, &mut found)?;
+            gap.fill(line, clause.get(range.clone())?, &mut found)?;
+            if gap == Gap::Rest {
+                found.rest = Some(range);
+            }
         }
         Some(found)
     }
@@ -108,6 +128,12 @@ impl Piece {
             "{C}" => Self::Gap(Gap::Code),
             "{G}" => Self::Gap(Gap::Groups),
             "{H}" => Self::Gap(Gap::CalledGroups),
+            "{Z}" => Self::Gap(Gap::Manager),
+            "{A}" => Self::Gap(Gap::Pass),
+            "{T}" => Self::Gap(Gap::Terms),
+            "{W}" => Self::Gap(Gap::Methods),
+            "{V}" => Self::Gap(Gap::Registered),
+            "{R}" => Self::Gap(Gap::Rest),
             "{E}" => Self::Gap(Gap::MaybeEverywhere),
             "{F}" => Self::Gap(Gap::Everywhere),
             _ if text.contains('{') => return None,
@@ -134,7 +160,8 @@ impl Matcher<'_> {
                     || *optional && self.matches(rest, at, gaps)
             }
             Piece::Gap(gap) => {
-                let shortest = if *gap == Gap::MaybeEverywhere { at } else { at + 1 };
+                let may_be_empty = matches!(gap, Gap::MaybeEverywhere | Gap::Terms);
+                let shortest = if may_be_empty { at } else { at + 1 };
                 for end in shortest..=self.clause.len() {
                     let Some(inside) = self.clause.get(at..end) else { break };
                     // The next word is cheap to look for; the gap is not.
@@ -183,6 +210,12 @@ impl Gap {
             Self::Code => found.licences = slots::licences(line, tokens, Strictness::Code)?,
             Self::Groups => found.groups = slots::groups(line, tokens)?,
             Self::CalledGroups => found.groups = slots::marked_groups(line, tokens)?,
+            Self::Manager => found.manager = Some(slots::one(slots::people(line, tokens)?)?),
+            Self::Pass => found.terms = found.terms.and(credential::pass(tokens)?)?,
+            Self::Terms => found.terms = found.terms.and(credential::terms(tokens)?)?,
+            Self::Methods => return credential::is_methods(tokens).then_some(()),
+            Self::Registered => return credential::is_registered(tokens).then_some(()),
+            Self::Rest => {}
             Self::MaybeEverywhere => {
                 return (tokens.is_empty() || slots::is_everywhere(tokens)).then_some(());
             }

@@ -1,20 +1,25 @@
 //! From the words of a line to what is asked: clauses, what they share, and follow-ups.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 
 use subtwin_kernel::{Tool, Who};
 
 use super::asked::{About, Asked};
-use super::catalog::{CLAUSES, ELIDED, SUBJECTLESS, VERBS};
+use super::catalog::{CLAUSES, ELIDED, SUBJECTLESS, TROUBLES, UNLOCK};
+use super::credential;
 use super::noise::{Bare, bare};
 use super::pattern::Found;
+use super::profile::{self, Change, Unread};
+use super::remark::remark;
 use super::slots::{self, Strictness};
-use super::token::{Kind, Line, Token};
+use super::token::{Line, Token};
 use crate::refer;
 
 /// How many clauses may be tried before a line counts as not understood.
 const BUDGET: u32 = 64;
+
+/// Most beginnings tried to find a value without an end.
+const MOST_STARTS: usize = 8;
 
 /// Longest clause, in words and breaks.
 const LONGEST_CLAUSE: usize = 40;
@@ -26,9 +31,11 @@ pub(super) struct Reader<'a> {
     budget: Cell<u32>,
 }
 
-/// One clause: a request, or a remark that only says whom the next one is about.
+/// One clause: a request, a trouble, or a remark that only says whom the next one is about.
 enum Clause {
     Request(Asked),
+    /// "Ann can't sign in": a request, if no other is made for her.
+    Trouble(Asked),
     Remark(Vec<Who>),
 }
 
@@ -42,12 +49,19 @@ impl<'a> Reader<'a> {
         let clauses = self.clauses(tokens, None)?;
         let several = clauses.len() > 1;
         let mut before: Vec<Who> = Vec::new();
-        let mut asked = Vec::new();
+        let mut asked: Vec<Asked> = Vec::new();
+        let mut troubles: Vec<Asked> = Vec::new();
         for clause in clauses {
             match clause {
-                Clause::Remark(people) => before = people,
+                Clause::Remark(people) => before = about_them(&people, &before),
+                Clause::Trouble(mut trouble) => {
+                    trouble.people = about_them(&trouble.people, &before);
+                    before.clone_from(&trouble.people);
+                    troubles.push(trouble);
+                }
                 Clause::Request(mut request) => {
                     request.people = about_them(&request.people, &before);
+                    request.manager = request.manager.map(|who| about_one(&who, &before));
                     if several && request.lacks().is_some() {
                         return None;
                     }
@@ -56,7 +70,41 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        (!asked.is_empty()).then_some(asked)
+        if asked.is_empty() {
+            return (!troubles.is_empty()).then_some(troubles);
+        }
+        // A trouble is why something is asked for the same person; for another it is left over.
+        let served = |trouble: &Asked| {
+            asked.iter().any(|a| a.people.iter().any(|who| trouble.people.contains(who)))
+        };
+        troubles.iter().all(served).then_some(asked)
+    }
+
+    /// Whether somebody's account is to be "unlocked", which could be several tools.
+    pub(super) fn is_unlock(&self, tokens: &[Token]) -> bool {
+        UNLOCK.iter().any(|((), pattern)| pattern.find(self.line, tokens).is_some())
+    }
+
+    /// Whether a profile is to change, and where the new value ends is in doubt.
+    pub(super) fn has_open_end(&self, tokens: &[Token]) -> bool {
+        let starts = (0..tokens.len()).filter(|at| {
+            *at == 0 || at.checked_sub(1).and_then(|at| tokens.get(at)).is_some_and(is_joint)
+        });
+        starts.take(MOST_STARTS).filter_map(|at| tokens.get(at..)).any(|rest| {
+            let ends = (1..rest.len()).filter(|at| rest.get(*at).is_some_and(is_joint));
+            ends.chain([rest.len()]).filter_map(|at| rest.get(..at)).any(|clause| {
+                let clause = bare(clause, self.twin).tokens;
+                profile::read(self.line, clause).is_ok_and(|change| change.open_end)
+            })
+        })
+    }
+
+    /// The question to put when a property's name could be several.
+    pub(super) fn vague_property(&self, tokens: &[Token]) -> Option<&'static str> {
+        match profile::read(self.line, tokens) {
+            Err(Unread::Vague(question)) => Some(question),
+            Ok(_) | Err(Unread::Other) => None,
+        }
     }
 
     /// What follows "same for" in "same for Bob", "do the same for Ann and Tom".
@@ -100,6 +148,8 @@ impl<'a> Reader<'a> {
         let mut asked = open.clone();
         if asked.people.is_empty() {
             asked.people = slots::people(self.line, tokens)?;
+        } else if let Some(property) = asked.wanting.take() {
+            asked.set.insert(property, profile::value(self.line, tokens)?);
         } else {
             asked.things = match asked.about() {
                 About::Licence => slots::licences(self.line, tokens, Strictness::Keyword)?,
@@ -131,6 +181,17 @@ impl<'a> Reader<'a> {
         {
             return Some(vec![Asked { things, ..newest.clone() }]);
         }
+        if newest.tool == Tool::TapIssue
+            && let Some(terms) = credential::terms(tokens)
+        {
+            let terms = terms.or(newest.terms);
+            return Some(vec![Asked { terms, ..newest.clone() }]);
+        }
+        if newest.tool == Tool::UserUpdate
+            && let Some(asked) = self.more_of(tokens, newest, start.instead)
+        {
+            return Some(vec![asked]);
+        }
         if let Some(asked) = self.elided(tokens, newest) {
             return Some(vec![asked]);
         }
@@ -139,17 +200,31 @@ impl<'a> Reader<'a> {
 
     /// Whether it only tells something about somebody.
     pub(super) fn is_statement(&self, tokens: &[Token]) -> bool {
-        self.remark(tokens).is_some()
+        remark(self.line, tokens).is_some()
+    }
+
+    /// "And her department to Sales"; "no, Sales Manager".
+    fn more_of(&self, tokens: &[Token], newest: &Asked, instead: bool) -> Option<Asked> {
+        if let Some(change) = profile::more(self.line, tokens) {
+            let mut asked = updated(change);
+            if asked.people.is_empty() {
+                asked.people.clone_from(&newest.people);
+            }
+            return Some(asked);
+        }
+        let only = newest.set.keys().next().filter(|_| newest.set.len() == 1 && instead)?;
+        let value = profile::value(self.line, tokens)?;
+        Some(Asked { set: [(*only, value)].into(), ..newest.clone() })
     }
 
     fn clauses(&self, tokens: &[Token], before: Option<&Asked>) -> Option<Vec<Clause>> {
         if let Some(asked) = self.clause(tokens, before) {
             return Some(vec![Clause::Request(asked)]);
         }
-        let parts = |token: &Token| {
-            token.is_break() || token.is_any(&["and", "then", "also", "plus", "so", "&"])
-        };
-        for at in tokens.iter().enumerate().filter(|(_, t)| parts(t)).map(|(at, _)| at) {
+        if let Some(trouble) = self.trouble(tokens) {
+            return Some(vec![Clause::Trouble(trouble)]);
+        }
+        for at in tokens.iter().enumerate().filter(|(_, t)| is_joint(t)).map(|(at, _)| at) {
             let (Some(head), Some(tail)) = (tokens.get(..at), tokens.get(at + 1..)) else {
                 continue;
             };
@@ -157,10 +232,19 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let (clause, before) = match self.clause(head, before) {
+                // Half a request: the joint stands inside one, as in "add Ann and Bob to Sales".
+                Some(asked) if asked.lacks().is_some() => continue,
+                // What follows could be more of the value.
+                Some(asked) if asked.open_end && tokens.get(at).is_some_and(is_open_joint) => {
+                    continue;
+                }
                 Some(asked) => (Clause::Request(asked.clone()), Some(asked)),
-                None => match self.remark(bare(head, self.twin).tokens) {
-                    Some(people) => (Clause::Remark(people), before.cloned()),
-                    None => continue,
+                None => match self.trouble(head) {
+                    Some(asked) => (Clause::Trouble(asked.clone()), Some(asked)),
+                    None => match remark(self.line, bare(head, self.twin).tokens) {
+                        Some(people) => (Clause::Remark(people), before.cloned()),
+                        None => continue,
+                    },
                 },
             };
             if let Some(mut rest) = self.clauses(tail, before.as_ref()) {
@@ -195,6 +279,14 @@ impl<'a> Reader<'a> {
         CLAUSES
             .iter()
             .find_map(|(tool, pattern)| Some(asked(*tool, pattern.find(self.line, tokens)?)))
+            .or_else(|| profile::read(self.line, tokens).ok().map(updated))
+    }
+
+    fn trouble(&self, tokens: &[Token]) -> Option<Asked> {
+        let tokens = bare(tokens, self.twin).tokens;
+        TROUBLES
+            .iter()
+            .find_map(|(tool, pattern)| Some(asked(*tool, pattern.find(self.line, tokens)?)))
     }
 
     /// A clause that shares the verb of the one before; and its people or things, where it names
@@ -204,7 +296,11 @@ impl<'a> Reader<'a> {
         let mut found = same_tool
             .chain(SUBJECTLESS.iter())
             .filter_map(|(tool, pattern)| Some(asked(*tool, pattern.find(self.line, tokens)?)));
-        let mut asked = found.next()?;
+        let found = found.next().or_else(|| {
+            let updates = before.tool == Tool::UserUpdate;
+            updates.then(|| profile::more(self.line, tokens).map(updated)).flatten()
+        });
+        let mut asked = found?;
         if asked.people.is_empty() {
             asked.people.clone_from(&before.people);
         }
@@ -213,81 +309,32 @@ impl<'a> Reader<'a> {
         }
         Some(asked)
     }
-
-    /// "Sarah starts Monday", "Bob has left", "Tom's laptop was stolen", "we have a new hire, Ann":
-    /// somebody, and what happened to them.
-    fn remark(&self, tokens: &[Token]) -> Option<Vec<Who>> {
-        const AUXILIARIES: &[&str] = &["is", "are", "was", "were", "has", "have", "got", "just"];
-        const EVENTS: &[&str] = &[
-            "starts",
-            "started",
-            "joins",
-            "joined",
-            "joining",
-            "starting",
-            "left",
-            "leaves",
-            "leaving",
-            "moves",
-            "moved",
-            "moving",
-            "transferred",
-            "returns",
-            "returned",
-            "back",
-            "new",
-            "our",
-            "lost",
-            "stolen",
-            "hacked",
-            "compromised",
-            "phished",
-        ];
-        if let [we, have, a, new, title, name @ ..] = tokens
-            && we.is_any(&["we", "i"])
-            && have.is_any(&["have", "got"])
-            && a.is("a")
-            && new.is("new")
-            && title.is_any(&["hire", "starter", "joiner", "colleague", "employee", "intern"])
-        {
-            let name =
-                name.split_first().filter(|(first, _)| first.is_break()).map_or(name, |n| n.1);
-            return slots::people(self.line, name);
-        }
-        let at = tokens.iter().position(|t| t.is_any(EVENTS) || t.is_any(AUXILIARIES))?;
-        let (who, rest) = tokens.split_at_checked(at)?;
-        let rest = match rest {
-            [first, rest @ ..] if first.is_any(AUXILIARIES) => rest,
-            _ => rest,
-        };
-        let happened = rest.iter().take(2).any(|token| token.is_any(EVENTS));
-        let only_that = !rest.iter().any(|t| t.is_any(VERBS) || t.is_break() || t.is("if"));
-        if !happened || !only_that || rest.len() > 8 {
-            return None;
-        }
-        let owner = who.iter().position(|token| token.kind == Kind::Possessive);
-        match owner {
-            // Tom's laptop: one thing of somebody's.
-            Some(at) if at + 2 == who.len() => slots::owners(self.line, who.get(..=at)?),
-            Some(_) | None => slots::people(self.line, who),
-        }
-    }
 }
 
 fn asked(tool: Tool, found: Found) -> Asked {
-    let mut asked = Asked {
-        tool,
-        people: found.people,
-        things: Vec::new(),
-        set: BTreeMap::new(),
-        manager: None,
-    };
+    let mut asked =
+        Asked { manager: found.manager, terms: found.terms, ..Asked::new(tool, found.people) };
     asked.things = match asked.about() {
         About::Licence => found.licences,
         About::Group => found.groups,
         About::Nothing => Vec::new(),
     };
     asked
+}
+
+fn updated(change: Change) -> Asked {
+    let Change { people, set, wanting, open_end } = change;
+    Asked { set, wanting, open_end, ..Asked::new(Tool::UserUpdate, people) }
+}
+
+/// What may part two clauses.
+fn is_joint(token: &Token) -> bool {
+    token.is_break() || token.is_any(&["and", "then", "also", "plus", "so", "&"])
+}
+
+/// What may part two clauses, and may as well stand in a value: all but the end of a sentence.
+fn is_open_joint(token: &Token) -> bool {
+    is_joint(token) && !matches!(token.low.as_str(), "." | "!" | "?" | ";" | "\n")
 }
 
 fn repeated(last: &[Asked], people: &[Who]) -> Option<Vec<Asked>> {
@@ -327,6 +374,7 @@ fn about_one(who: &Who, meant: &[Who]) -> Who {
 
 #[cfg(test)]
 mod tests {
+    use super::super::token::Kind;
     use super::*;
 
     #[test]

@@ -45,6 +45,15 @@ pub(super) fn owners(line: &Line, tokens: &[Token]) -> Option<Vec<Who>> {
         return None;
     }
     let mut plain = before.to_vec();
+    // "Ann's and Bob's".
+    let joined = |at: usize| {
+        before.get(at + 1).is_none_or(|next| next.kind == Kind::Comma || next.is_any(&["and", "&"]))
+    };
+    for (at, token) in plain.iter_mut().enumerate() {
+        if token.kind == Kind::Possessive && at + 1 < before.len() && joined(at) {
+            token.kind = Kind::Word;
+        }
+    }
     plain.push(Token { kind: Kind::Word, ..last.clone() });
     people(line, &plain)
 }
@@ -92,7 +101,7 @@ fn person(line: &Line, tokens: &[Token]) -> Option<Who> {
     is_name(line, tokens).then(|| Who::Named(line.slice(tokens)))
 }
 
-fn one(mut people: Vec<Who>) -> Option<Who> {
+pub(super) fn one(mut people: Vec<Who>) -> Option<Who> {
     (people.len() == 1).then(|| people.pop()).flatten()
 }
 
@@ -149,7 +158,15 @@ fn is_name(line: &Line, tokens: &[Token]) -> bool {
     let verb_first = tokens
         .first()
         .is_some_and(|first| first.is_any(super::catalog::VERBS) && !is_name_too(line, first));
-    (1..=LONGEST_NAME).contains(&tokens.len())
+    // Markup and code; but "Sarah Lin <sarah.lin@contoso.com>" is how mail programs write it.
+    let addressed = tokens.iter().any(|token| token.low.contains('@'));
+    let is_code = |c: char| match c {
+        '<' | '>' => !addressed,
+        c => matches!(c, '{' | '}' | '[' | ']' | '|' | '\\' | '='),
+    };
+    let quoted = tokens.iter().any(|token| token.kind == Kind::Quoted);
+    (quoted || !line.slice(tokens).contains(is_code))
+        && (1..=LONGEST_NAME).contains(&tokens.len())
         && tokens.iter().all(fits)
         && !verb_first
         && !tokens.first().is_some_and(|t| t.kind == Kind::Word && starts_licence(&t.low))
@@ -263,7 +280,13 @@ fn group(line: &Line, tokens: &[Token]) -> Option<String> {
     let only_kind = tokens.iter().all(|token| token.is_any(GROUP_WORDS)) && tokens.len() > 1;
     let verb_first =
         tokens.len() > 1 && tokens.first().is_some_and(|t| t.is_any(super::catalog::VERBS));
+    // "Finance block Ann" is two things said in one breath.
+    let verb_inside = tokens.iter().skip(1).any(|token| {
+        token.is_any(super::catalog::VERBS)
+            && line.slice(std::slice::from_ref(token)).starts_with(char::is_lowercase)
+    });
     ((1..=LONGEST_NAME).contains(&tokens.len())
+        && !verb_inside
         && (company_wide || tokens.iter().all(fits))
         && !only_kind
         && !verb_first)

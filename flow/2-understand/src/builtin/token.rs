@@ -1,4 +1,4 @@
-use super::{catalog, lexicon};
+use super::{catalog, idiom, lexicon};
 use crate::text;
 
 /// One word of a line, or a break between words.
@@ -83,6 +83,7 @@ impl Line {
             }
         }
         tokens.retain(|token| !token.is_any(&["please", "pls", "plz", "kindly"]));
+        idiom::join(&mut tokens);
         Self { said, tokens }
     }
 
@@ -138,7 +139,8 @@ fn word(said: &str, start: usize, end: usize, tokens: &mut Vec<Token>) {
         tokens.push(mark(start, '-'));
         return;
     }
-    if matches!(chunk, "&" | "+") {
+    // A ">" before a line says that somebody else wrote it.
+    if matches!(chunk, "&" | "+") || chunk.chars().all(|c| c == '>') {
         tokens.push(Token {
             start,
             end,
@@ -147,6 +149,9 @@ fn word(said: &str, start: usize, end: usize, tokens: &mut Vec<Token>) {
             slips: Vec::new(),
         });
         return;
+    }
+    if chunk.starts_with('>') {
+        word(said, start, start + 1, tokens);
     }
     // Only marks that can stand inside a word (an address's dot, a hyphen) reach this far.
     let body = chunk.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '$');
@@ -181,7 +186,7 @@ fn word(said: &str, start: usize, end: usize, tokens: &mut Vec<Token>) {
         tokens.push(Token { start, end, low, kind, slips: Vec::new() });
     }
     if cut.contains(['.', '!', '?', ':']) {
-        tokens.push(mark(end, '.'));
+        tokens.push(mark(end, if cut.contains(':') { ':' } else { '.' }));
     }
 }
 
@@ -197,6 +202,17 @@ fn mark(at: usize, c: char) -> Token {
 
 /// Short forms that are two words to the grammar.
 const EXPANSIONS: &[(&str, &[&str])] = &[
+    ("why's", &["why", "is"]),
+    ("couldn't", &["could", "not"]),
+    ("couldnt", &["could", "not"]),
+    ("wasn't", &["was", "not"]),
+    ("weren't", &["were", "not"]),
+    ("sign-ins", &["signins"]),
+    ("log-ins", &["logins"]),
+    ("log-on", &["log", "on"]),
+    ("re-enable", &["reenable"]),
+    ("re-activate", &["reactivate"]),
+    ("un-block", &["unblock"]),
     ("who's", &["who", "is"]),
     ("whos", &["who", "is"]),
     ("whois", &["who", "is"]),
@@ -266,7 +282,7 @@ mod tests {
             [
                 "do",
                 "not",
-                ".",
+                ":",
                 "sign",
                 "out",
                 "tom",

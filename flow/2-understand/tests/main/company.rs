@@ -12,8 +12,8 @@ use subtwin_kernel::{
     TenantId, UserId,
 };
 use subtwin_understand::{
-    Brain, Builtin, Contact, Directory, LookupError, Settings, UnderstandError, Understanding,
-    Understood,
+    Brain, Builtin, Contact, Directory, LookupError, Mode, Settings, UnderstandError,
+    Understanding, Understood,
 };
 use uuid::Uuid;
 
@@ -120,32 +120,48 @@ impl Company {
 
     /// An action in names: "assign sarah.lin@contoso.com SPE_E3".
     pub(crate) fn named(&self, action: &Action) -> String {
-        let upn = self.people.iter().find(|(person, _)| person.id == action.person());
-        let upn = upn.map_or("?", |(person, _)| person.upn.as_str());
-        let verb = match action {
-            Action::UserFind { .. } => "find",
-            Action::LicenseAssign { .. } => "assign",
-            Action::LicenseRemove { .. } => "unassign",
-            Action::GroupMemberAdd { .. } => "add",
-            Action::GroupMemberRemove { .. } => "remove",
-            Action::SessionRevoke { .. } => "sign out",
+        let upn_of = |id: UserId| {
+            let person = self.people.iter().find(|(person, _)| person.id == id);
+            person.map_or("?".to_owned(), |(person, _)| person.upn.clone())
         };
-        let thing = match action {
-            Action::UserFind { .. } | Action::SessionRevoke { .. } => {
-                return format!("{verb} {upn}");
-            }
-            Action::LicenseAssign { sku, .. } | Action::LicenseRemove { sku, .. } => {
-                let licence = self.licences.iter().find(|licence| licence.sku == *sku);
-                licence.map_or("?".to_owned(), |licence| licence.part_number.clone())
-            }
-            Action::GroupMemberAdd { group, .. } | Action::GroupMemberRemove { group, .. } => {
-                let group = self.groups.iter().find(|known| known.id == *group);
-                group.map_or("?".to_owned(), |group| {
-                    group.mail.clone().unwrap_or_else(|| group.display_name.clone())
-                })
-            }
+        let upn = upn_of(action.person());
+        let group = |id: &GroupId| {
+            let group = self.groups.iter().find(|known| known.id == *id);
+            group.map_or("?".to_owned(), |group| {
+                group.mail.clone().unwrap_or_else(|| group.display_name.clone())
+            })
         };
-        format!("{verb} {upn} {thing}")
+        let licence = |sku: &SkuId| {
+            let licence = self.licences.iter().find(|licence| licence.sku == *sku);
+            licence.map_or("?".to_owned(), |licence| licence.part_number.clone())
+        };
+        match action {
+            Action::UserFind { .. } => format!("find {upn}"),
+            Action::SigninExplain { .. } => format!("explain {upn}"),
+            Action::PasswordReset { .. } => format!("password {upn}"),
+            Action::TapIssue { minutes, reusable, .. } => {
+                format!("pass {upn} {minutes} min{}", if *reusable { " reusable" } else { "" })
+            }
+            Action::MfaReset { .. } => format!("mfa {upn}"),
+            Action::SessionRevoke { .. } => format!("sign out {upn}"),
+            Action::AccountBlock { .. } => format!("block {upn}"),
+            Action::AccountUnblock { .. } => format!("unblock {upn}"),
+            Action::LicenseAssign { sku, .. } => format!("assign {upn} {}", licence(sku)),
+            Action::LicenseRemove { sku, .. } => format!("unassign {upn} {}", licence(sku)),
+            Action::GroupMemberAdd { group: id, .. } => format!("add {upn} {}", group(id)),
+            Action::GroupMemberRemove { group: id, .. } => format!("remove {upn} {}", group(id)),
+            Action::UserUpdate { set, .. } => {
+                let set =
+                    set.iter().map(|(property, value)| format!("{}={value}", property.name()));
+                format!("update {upn} {}", set.collect::<Vec<_>>().join(", "))
+            }
+            Action::ManagerSet { manager, .. } => {
+                format!("manager {upn} {}", manager.map_or_else(|| "nobody".to_owned(), upn_of))
+            }
+            Action::TapWithdraw { .. } | Action::MethodRemove { .. } => {
+                unreachable!("no message asks for {action:?}")
+            }
+        }
     }
 }
 
@@ -254,11 +270,15 @@ impl Twin {
 
     pub(crate) fn in_short(&self, understood: &Understood) -> String {
         match understood {
-            Understood::Propose(proposals) => proposals
-                .iter()
-                .map(|proposal| self.company.named(&proposal.action))
-                .collect::<Vec<_>>()
-                .join("; "),
+            Understood::Propose(proposal) => {
+                let actions = proposal.actions.iter().map(|action| self.company.named(action));
+                let actions = actions.collect::<Vec<_>>().join("; ");
+                match proposal.mode {
+                    Mode::Ask => actions,
+                    Mode::DryRun => format!("DRY RUN {actions}"),
+                }
+            }
+            Understood::Undo => "UNDO".to_owned(),
             Understood::Say(words) => words.to_text(),
             Understood::HandOver { context, .. } => format!("HAND OVER {context}"),
             Understood::Cancel => "CANCEL".to_owned(),

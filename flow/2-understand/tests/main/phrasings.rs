@@ -1,14 +1,24 @@
 //! The built-in brain, phrase by phrase.
 
+mod accounts;
+mod near;
+mod profiles;
 mod table;
 
 use subtwin_kernel::{Call, Which, Who};
-use subtwin_understand::{Brain as _, Builtin, Talk, Turn};
+use subtwin_understand::{Brain as _, Builtin, Mode, Talk, Turn};
 
 /// The turn in the table's short notation.
 pub(crate) fn short(turn: &Turn) -> String {
     match turn {
-        Turn::Calls(calls) => calls.iter().map(call).collect::<Vec<_>>().join(" ; "),
+        Turn::Calls { calls, mode } => {
+            let calls = calls.iter().map(call).collect::<Vec<_>>().join(" ; ");
+            match mode {
+                Mode::Ask => calls,
+                Mode::DryRun => format!("dry run: {calls}"),
+            }
+        }
+        Turn::Undo => "undo".to_owned(),
         Turn::Say(_) => "say".to_owned(),
         Turn::Cancel => "cancel".to_owned(),
         Turn::Help => "help".to_owned(),
@@ -31,6 +41,22 @@ fn call(call: &Call) -> String {
             format!("remove {} > {}", who(person), which(group))
         }
         Call::SessionRevoke { person } => format!("sign out {}", who(person)),
+        Call::SigninExplain { person } => format!("explain {}", who(person)),
+        Call::PasswordReset { person } => format!("password {}", who(person)),
+        Call::TapIssue { person, minutes, reusable } => {
+            let minutes = minutes.map_or(String::new(), |minutes| format!(" {minutes} min"));
+            let reusable = if *reusable { " reusable" } else { "" };
+            format!("pass {}{minutes}{reusable}", who(person))
+        }
+        Call::MfaReset { person } => format!("mfa {}", who(person)),
+        Call::AccountBlock { person } => format!("block {}", who(person)),
+        Call::AccountUnblock { person } => format!("unblock {}", who(person)),
+        Call::UserUpdate { person, set, manager } => {
+            let set = set.iter().map(|(property, value)| format!("{}={value}", property.name()));
+            let manager = manager.iter().map(|manager| format!("manager={}", who(manager)));
+            let values = set.chain(manager).collect::<Vec<_>>().join(", ");
+            format!("update {}: {values}", who(person))
+        }
     }
 }
 
@@ -59,7 +85,8 @@ pub(crate) async fn answer(lines: &[&str]) -> Turn {
 #[tokio::test]
 async fn every_phrasing_of_the_table_is_understood_as_written_there() {
     let mut wrong = Vec::new();
-    for (said, expected) in table::ALL.iter().flat_map(|part| part.iter()) {
+    let parts = [table::ALL, accounts::ALL, profiles::ALL, near::ALL];
+    for (said, expected) in parts.into_iter().flatten().flat_map(|part| part.iter()) {
         let lines: Vec<_> = said.split(" // ").collect();
         let got = short(&answer(&lines).await);
         if got != *expected {

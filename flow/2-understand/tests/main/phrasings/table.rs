@@ -1,7 +1,10 @@
 //! `(said, understood as)`. Lines of one conversation are parted by ` // `; the last one counts.
 //!
 //! `assign PERSON < LICENCE`, `unassign PERSON > LICENCE`, `add PERSON < GROUP`,
-//! `remove PERSON > GROUP`, `sign out PERSON`, `find PERSON`; ` ; ` parts several.
+//! `remove PERSON > GROUP`, `sign out PERSON`, `find PERSON`, `explain PERSON`, `password PERSON`,
+//! `pass PERSON [N min] [reusable]`, `mfa PERSON`, `block PERSON`, `unblock PERSON`,
+//! `update PERSON: PROPERTY=VALUE, manager=PERSON`; ` ; ` parts several. `dry run: ` stands before
+//! what is only to be shown.
 
 /// Every part of the table.
 pub(super) const ALL: &[&[(&str, &str)]] = &[
@@ -268,11 +271,11 @@ const FOLLOW_UPS: &[(&str, &str)] = &[
     ("give Sarah an E3 // no, an F3 instead", "assign Sarah < F3"),
     ("give Sarah an E3 // make it an F3", "assign Sarah < F3"),
     ("give Sarah an E3 // sorry, I meant Bob", "assign Bob < E3"),
-    ("give Sarah an E3 // undo", "unassign Sarah > E3"),
-    ("put Sarah in Finance // undo that please", "remove Sarah > Finance"),
-    ("remove Sarah from Finance // put it back", "add Sarah < Finance"),
-    ("sign Tom out // undo", "say"),
-    ("undo", "say"),
+    ("give Sarah an E3 // undo", "undo"),
+    ("put Sarah in Finance // undo that please", "undo"),
+    ("remove Sarah from Finance // put it back", "undo"),
+    ("sign Tom out // undo", "undo"),
+    ("undo", "undo"),
     ("give Sarah an E3 // cancel // same for Bob", "decline"),
     ("same for Bob", "decline"),
     ("and Bob too", "decline"),
@@ -368,8 +371,8 @@ const NEVER: &[(&str, &str)] = &[
     ("Sarah doesn't need an E3", "decline"),
     ("Sarah should not be in Finance", "decline"),
     ("don't sign Tom out", "say"),
-    ("what would happen if I gave Sarah an E3?", "decline"),
-    ("what if we give Sarah an E3", "decline"),
+    ("what would happen if I gave Sarah an E3?", "dry run: assign Sarah < E3"),
+    ("what if we give Sarah an E3", "dry run: assign Sarah < E3"),
     ("if Bob agrees give Sarah an E3", "decline"),
     ("give Sarah an E3 if she has none", "decline"),
     ("give Sarah an E3 unless Bob objects", "decline"),
@@ -432,16 +435,12 @@ const NEVER: &[(&str, &str)] = &[
 ];
 
 const OUTSIDE: &[(&str, &str)] = &[
-    ("reset Sarah's password", "decline"),
-    ("Sarah forgot her password", "decline"),
     ("create a user for Ann Berg", "decline"),
     ("order a laptop for Bob", "decline"),
     ("give Bob a laptop", "decline"),
     ("give Bob a Windows laptop", "decline"),
     ("delete Bob's account", "decline"),
     ("delete Bob", "decline"),
-    ("block Tom", "decline"),
-    ("disable Tom's account", "decline"),
     ("set up a mail rule for Bob", "decline"),
     ("forward Bob's mail to me", "decline"),
     ("run this script", "decline"),
@@ -451,8 +450,7 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("give Bob admin rights", "decline"),
     ("give Bob the global administrator role", "decline"),
     ("add Bob to the meeting", "decline"),
-    ("unlock Bob", "decline"),
-    ("reset Bob's MFA", "decline"),
+    ("unlock Bob", "say"),
     ("who is in Finance?", "decline"),
     ("who has an E3?", "decline"),
     ("how many E3 are left?", "decline"),
