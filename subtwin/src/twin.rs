@@ -6,6 +6,8 @@ mod carry;
 mod cases;
 mod desk;
 mod ending;
+mod evidence;
+mod notes;
 mod ports;
 mod replies;
 mod resume;
@@ -42,6 +44,7 @@ use url::Url;
 use crate::config::Config;
 use cases::Cases;
 use desk::Desk;
+use evidence::Evidence;
 use ports::{Borrowed, ChatGraph, Sealed, Seen};
 use resume::Left;
 use watch::{Taken, Watch};
@@ -228,7 +231,7 @@ impl Twin {
             channel: Arc::clone(&voice) as _,
             trail: Arc::new(entra.clone()),
             log: log.clone(),
-            store: base.store.clone(),
+            notes: Arc::new(base.store.clone()),
             look_after: config.look_after(),
             taken: Taken::default(),
             tasks: tasks.clone(),
@@ -246,8 +249,8 @@ impl Twin {
             cards: Arc::new(entra.clone()),
             hands: Arc::new(entra),
             log: log.clone(),
-            store: base.store.clone(),
-            evidence,
+            notes: Arc::new(base.store.clone()),
+            evidence: Evidence::new(evidence),
             twin: facts.clone(),
             presence: Arc::clone(&presence),
             watch,
@@ -278,7 +281,7 @@ impl Twin {
         let mut status = ears.status();
         let (listening, deaf) = (TaskTracker::new(), CancellationToken::new());
         listening.spawn(ears.run(listener, deaf.clone()));
-        tasks.spawn(Arc::clone(&desk).resume(left, voice));
+        tasks.spawn(Arc::clone(&desk).resume(left));
         tasks.spawn(sweep(Arc::clone(&desk), stop.clone()));
         tasks.spawn({
             let stop = stop.clone();
