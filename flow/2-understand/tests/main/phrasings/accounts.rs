@@ -57,6 +57,15 @@ const EXPLAIN: &[(&str, &str)] = &[
     ("investigate the failed logins of Bob", "explain Bob"),
     ("can Ann sign in?", "explain Ann"),
     ("is Ann locked out?", "explain Ann"),
+    ("Ann's locked out", "explain Ann"),
+    ("she's locked out", "explain she"),
+    ("help, I'm locked out!", "explain me"),
+    ("Ann can't access her account", "explain Ann"),
+    ("Ann's account is locked", "explain Ann"),
+    ("is Ann's account locked?", "explain Ann"),
+    ("why is Ann blocked", "explain Ann"),
+    ("why is Ann's account disabled?", "explain Ann"),
+    ("Ann from Research can't sign in", "explain Ann from Research"),
     ("Ann and Bob can't sign in", "explain Ann ; explain Bob"),
 ];
 
@@ -163,6 +172,9 @@ const PASS: &[(&str, &str)] = &[
     ("let Ann sign in with a temporary access pass", "pass Ann"),
     ("Ann can't sign in, give her a TAP", "pass Ann"),
     ("give Ann and Bob a TAP for 2 hours", "pass Ann 120 min ; pass Bob 120 min"),
+    ("Bob starts today, he needs a TAP", "pass Bob"),
+    ("Bob Hale starts today and needs a temporary access pass", "pass Bob Hale"),
+    ("Ann's phone is broken. She needs a TAP for an hour.", "pass Ann 60 min"),
     ("give Ann a TAP and Bob a reusable TAP", "pass Ann ; pass Bob reusable"),
     ("issue a TAP", "say"),
     ("TAP Ann", "pass Ann"),
@@ -299,6 +311,8 @@ const UNBLOCK: &[(&str, &str)] = &[
     ("Ann has returned. Unblock her", "unblock Ann"),
     ("unblock Ann and Bob", "unblock Ann ; unblock Bob"),
     ("reactivate my account", "unblock me"),
+    ("Ann is blocked, unblock her", "unblock Ann"),
+    ("Ann was blocked by mistake, unblock her", "decline"),
     ("unblock her account", "unblock her"),
 ];
 
@@ -325,6 +339,12 @@ const SEVERAL: &[(&str, &str)] = &[
         "block Bob ; sign out Bob ; unassign Bob > E3 ; remove Bob > Sales",
     ),
     ("unblock Bob, then reset his password", "unblock Bob ; password Bob"),
+    ("block and sign out Ann", "block Ann ; sign out Ann"),
+    ("sign Ann out and block", "sign out Ann ; block Ann"),
+    (
+        "Ann is back, please unblock her account and reset her password",
+        "unblock Ann ; password Ann",
+    ),
     ("Bob was fired, block him and stop him from signing in", "block Bob ; block Bob"),
     ("block Ann and her manager", "block Ann ; block manager of Ann"),
     ("block Ann, and her manager too", "block Ann ; block manager of Ann"),

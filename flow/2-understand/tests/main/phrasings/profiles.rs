@@ -214,6 +214,7 @@ const FOLLOW_UPS: &[(&str, &str)] = &[
     ("set Ann's title to Lead // and her manager too", "update manager of her: jobTitle=Lead"),
     ("set Ann's title to Lead // also sign her out", "sign out her"),
     ("set Ann's title to Lead // undo that", "undo"),
+    ("set Ann's title to Lead // and of Bob", "update Bob: jobTitle=Lead"),
     ("make Bob Ann's manager // same for Tom", "update Tom: manager=Bob"),
 ];
 
@@ -239,6 +240,7 @@ const DRY_RUN: &[(&str, &str)] = &[
     ("what would adding Ann to Finance do?", "dry run: add Ann < Finance"),
     ("preview adding Ann to Finance", "dry run: add Ann < Finance"),
     ("preview: set Ann's department to Finance", "dry run: update Ann: department=Finance"),
+    ("just show me what you'd do if I asked you to block Ann", "dry run: block Ann"),
     ("simulate removing E3 from Bob", "dry run: unassign Bob > E3"),
     ("show me what would happen if I blocked Ann", "dry run: block Ann"),
     ("can you show me what happens if we sign Tom out everywhere", "dry run: sign out Tom"),
