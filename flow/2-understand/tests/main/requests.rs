@@ -160,6 +160,16 @@ async fn one_unclear_answer_about_any_tool_hands_over_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_no_clearer_when_said_again_is_handed_over() {
+    let mut twin = Twin::new();
+    let question = twin.says("unlock Ann's account").await;
+    assert!(question.starts_with("“Unlock” could mean several things."), "{question}");
+    let handed = twin.says("please unlock Ann").await;
+    assert!(handed.starts_with("HAND OVER Doug Price wrote:\nunlock Ann's account"), "{handed}");
+    assert_eq!(twin.says("unblock Ann").await, "unblock ann.berg@contoso.com");
+}
+
+#[tokio::test]
 async fn after_a_new_manager_a_pronoun_could_be_either_and_is_asked_about() {
     for said in
         ["make Bob Ann's manager and sign him out", "make Bob Ann's manager // sign him out"]

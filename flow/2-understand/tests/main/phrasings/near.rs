@@ -135,6 +135,22 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("unlock Ann's account", "say"),
     ("can you unlock Bob's account?", "say"),
     ("unlock", "decline"),
+    ("unlock Ann's account // unlock it", "decline"),
+    ("unlock Ann's account // just unlock Ann", "hand over"),
+    ("unlock Ann's account // unblock Ann", "unblock Ann"),
+    (
+        "set Ann's title to Head of Sales and Marketing // set Ann's title to Head of Sales and Marketing",
+        "hand over",
+    ),
+    (
+        "set Ann's title to Head of Sales and Marketing // hi // set Ann's title to Lead and more",
+        "say",
+    ),
+    ("change Ann's phone to 555 0100 // Ann's new phone is 555 0100", "hand over"),
+    (
+        "change Ann's phone to 555 0100 // change Ann's mobile to 555 0100",
+        "update Ann: mobilePhone=555 0100",
+    ),
     ("block spam", "decline"),
     ("block the sender", "decline"),
     ("block Ann's emails", "decline"),
