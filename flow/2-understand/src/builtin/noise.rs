@@ -34,6 +34,12 @@ pub(super) fn bare<'a>(tokens: &'a [Token], twin: &[String]) -> Bare<'a> {
         } else if let Some(rest) = after_no(bare.tokens) {
             bare.instead = true;
             bare.tokens = trim(rest);
+        } else if let [help, mark, rest @ ..] = bare.tokens
+            && help.is("help")
+            && mark.is_break()
+            && !rest.is_empty()
+        {
+            bare.tokens = trim(rest);
         } else if let Some((_, rest)) = find(CORRECTIONS, |phrase| after(bare.tokens, phrase)) {
             bare.instead = true;
             bare.tokens = trim(rest);
