@@ -191,7 +191,7 @@ impl<'a> Reader<'a> {
         let follows = start.also || start.instead || start.about && looks;
         let newest = last.last().filter(|_| follows)?;
         let tokens = match start.tokens {
-            [for_, rest @ ..] if for_.is_any(&["for", "of"]) && !start.instead => rest,
+            [for_, rest @ ..] if for_.is_any(&["for", "of"]) => rest,
             tokens => tokens,
         };
         if newest.about() == About::Licence

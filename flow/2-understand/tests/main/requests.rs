@@ -137,6 +137,19 @@ async fn undo_is_a_wish_of_its_own_whatever_was_said_before() {
 }
 
 #[tokio::test]
+async fn yes_but_for_somebody_else_asks_for_the_same_for_them() {
+    for said in ["yes, but for Bob", "yes but for Bob", "no, but for Bob please"] {
+        let mut twin = Twin::new();
+        twin.says("sign Ann out everywhere").await;
+        assert_eq!(twin.says(said).await, "sign out bob.hale@contoso.com", "{said}");
+    }
+    let mut twin = Twin::new();
+    twin.says("sign Ann out everywhere").await;
+    let only = twin.says("yes, but only on her phone").await;
+    assert!(!only.starts_with("sign out"), "{only}");
+}
+
+#[tokio::test]
 async fn one_unclear_answer_about_any_tool_hands_over_and_says_so() {
     for said in [
         "why can't Sarah sign in?",
