@@ -268,6 +268,8 @@ pub(crate) struct Found<T> {
 pub(crate) struct Object {
     pub(crate) id: Uuid,
     pub(crate) display_name: Option<String>,
+    /// Only people have one.
+    pub(crate) user_principal_name: Option<String>,
     #[serde(rename = "@odata.type")]
     kind: Option<String>,
     is_assignable_to_role: Option<bool>,
