@@ -230,7 +230,7 @@ async fn each_tool_works_with_its_own_permissions_alone() {
 async fn what_services_exclude_or_need_is_graphs_to_say_and_ours_to_word() {
     let tenant = Tenant::new().await;
     tenant.control("quirks", json!({"plansExclude": true})).await;
-    let (person, sku) = (tenant.person("sarah.linn"), tenant.sku("SPE_E3").await);
+    let (person, sku) = (tenant.person("sarah.linn"), tenant.sku("SPE_F1").await);
     let part =
         tenant.part(&Action::LicenseAssign { person, sku, disabled_plans: Vec::new() }).await;
     let (code, reason) = tenant.refused(&part).await;
@@ -241,6 +241,7 @@ async fn what_services_exclude_or_need_is_graphs_to_say_and_ours_to_word() {
     assert_eq!(tenant.obstacle(&suspended).await.0, "subscription-suspended");
     let grace = tenant.part(&give(tenant.sku("VISIOCLIENT").await)).await;
     assert!(grace.shown.consequences.iter().any(|line| line.contains("grace period")), "{grace:?}");
+    tenant.done(&grace).await;
 }
 
 /// Calls that each write entries, on one person, one after the other.
