@@ -316,6 +316,10 @@ struct AuditApp {
 }
 
 impl AuditEntry {
+    pub(crate) fn succeeded(&self) -> bool {
+        self.result.as_deref().is_none_or(|result| result.eq_ignore_ascii_case("success"))
+    }
+
     /// Who did it, as the tenant says.
     pub(crate) fn actor(&self) -> String {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());

@@ -275,7 +275,12 @@ async fn an_account_is_blocked_and_unblocked_and_who_blocked_it_is_told() {
     insta::assert_snapshot!("account_unblock", tenant.told(std::slice::from_ref(&unblock)));
     let totals = tenant.totals().await;
     assert_eq!((&totals["accountBlocked"], &totals["accountUnblocked"]), (&json!(1), &json!(1)));
-    // Blocked before the log begins.
+    // Blocked in a way that the log does not show, after it was unblocked.
+    tenant.control("users/jon.miller", json!({"enabled": false})).await;
+    let unknown = tenant.part(&Action::AccountUnblock { person }).await;
+    assert!(unknown.shown.before.contains("does not show"), "{}", unknown.shown.before);
+    tenant.control("users/jon.miller", json!({"enabled": true})).await;
+    // In a tenant whose log Graph does not show.
     tenant.control("tenant", json!({"premium": false})).await;
     tenant.done(&block).await;
     let unknown = tenant.part(&Action::AccountUnblock { person }).await;
