@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 use subtwin_confirm::{Planner as _, Refusal};
-use subtwin_kernel::{Action, Inverse, Method, Part, PrincipalKind, Touch};
+use subtwin_kernel::{Action, Method, Part, PrincipalKind};
 use subtwin_policy::Asker;
 
 use crate::support::{DOUG, E3, E5, GROUP, PAT, SARAH, World, not_found, ok, refuse, user};
