@@ -11,6 +11,8 @@ mod notes;
 mod ports;
 mod replies;
 mod resume;
+#[cfg(test)]
+mod sim;
 mod undo;
 mod watch;
 
