@@ -339,3 +339,18 @@ async fn what_entra_keeps_from_the_twin_is_refused_with_what_it_would_need() {
     insta::assert_snapshot!("session_revoke", tenant.told(std::slice::from_ref(&revoke)));
     tenant.done(&revoke).await;
 }
+
+#[tokio::test]
+async fn what_a_replica_does_not_show_yet_is_not_there_yet() {
+    let tenant = Tenant::new().await;
+    let person = tenant.person("jon.miller");
+    tenant.control("faults", json!({"replicaLagMs": 5000})).await;
+    for action in [Action::PasswordReset { person }, Action::AccountBlock { person }] {
+        let part = tenant.part(&action).await;
+        let (sent, trace, _) = tenant.send(&part).await;
+        sent.unwrap();
+        assert_eq!(tenant.look(&part, &trace).await, Observed::NotThere, "{action:?}");
+        tenant.control("clock", json!({"advance_seconds": 6})).await;
+        assert_eq!(tenant.look(&part, &trace).await, Observed::InPlace, "{action:?}");
+    }
+}

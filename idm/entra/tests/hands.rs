@@ -39,6 +39,122 @@ fn revoke(_: &World) -> (String, Step) {
     (format!("POST {path}"), Step { method: Method::Post, path, body: None })
 }
 
+fn user_patch(body: Value) -> (String, Step) {
+    let path = format!("/v1.0/users/{SARAH}");
+    (format!("PATCH {path}"), Step { method: Method::Patch, path, body: Some(body) })
+}
+
+fn block(_: &World) -> (String, Step) {
+    user_patch(json!({"accountEnabled": false}))
+}
+
+fn password(_: &World) -> (String, Step) {
+    let profile = json!({"forceChangePasswordNextSignIn": true, "password": Step::NEW_PASSWORD});
+    user_patch(json!({"passwordProfile": profile}))
+}
+
+fn title(_: &World) -> (String, Step) {
+    user_patch(json!({"jobTitle": "Analyst"}))
+}
+
+fn phone(_: &World) -> (String, Step) {
+    user_patch(json!({"mobilePhone": "+1 425 555 0100"}))
+}
+
+fn pass(_: &World) -> (String, Step) {
+    let path = format!("/v1.0/users/{SARAH}/authentication/temporaryAccessPassMethods");
+    let body = Some(json!({"lifetimeInMinutes": 60, "isUsableOnce": true}));
+    (format!("POST {path}"), Step { method: Method::Post, path, body })
+}
+
+fn method(_: &World) -> (String, Step) {
+    let path = format!("/v1.0/users/{SARAH}/authentication/fido2Methods/a%2Bb");
+    (format!("DELETE {path}"), Step { method: Method::Delete, path, body: None })
+}
+
+fn manager(world: &World) -> (String, Step) {
+    let path = format!("/v1.0/users/{SARAH}/manager/$ref");
+    let body = Some(json!({"@odata.id": format!("{}/v1.0/users/{GROUP}", world.server.address)}));
+    (format!("PUT {path}"), Step { method: Method::Put, path, body })
+}
+
+fn no_manager(_: &World) -> (String, Step) {
+    let path = format!("/v1.0/users/{SARAH}/manager/$ref");
+    (format!("DELETE {path}"), Step { method: Method::Delete, path, body: None })
+}
+
+#[tokio::test]
+async fn every_answer_to_what_concerns_an_account_means_what_the_catalog_says() {
+    type Make = fn(&World) -> (String, Step);
+    let gone = || refuse(404, "Request_ResourceNotFound", "Resource 'x' does not exist.");
+    let bad = |message: &str| refuse(400, "Request_BadRequest", message);
+    let denied = || refuse(403, "Authorization_RequestDenied", "Insufficient privileges.");
+    let synced = "Unable to update the specified properties for on-premises mastered Directory \
+                  Sync objects or objects currently undergoing migration.";
+    let cases: Vec<(Make, Reply, &str)> = vec![
+        (method, gone(), "already"),
+        (no_manager, gone(), "already"),
+        (manager, gone(), "refused: does not know"),
+        (block, gone(), "refused: does not know"),
+        (block, bad(synced), "refused: on-premises"),
+        (title, bad(synced), "refused: on-premises"),
+        (block, bad("The last enabled Global Administrator cannot be disabled."), "refused: last"),
+        (block, denied(), "refused: User.EnableDisableAccount.All and the role Authentication"),
+        (
+            password,
+            bad("The specified password does not comply with password complexity requirements."),
+            "refused: too weak",
+        ),
+        (password, bad("The specified password was used before."), "refused: used before"),
+        (password, denied(), "refused: User-PasswordProfile.ReadWrite.All"),
+        (pass, denied(), "refused: UserAuthMethod-TAP.ReadWrite.All"),
+        (pass, bad("The user already has a usable Temporary Access Pass."), "refused: two"),
+        (pass, bad("The policy is not enabled for the user."), "refused: switched off"),
+        (pass, bad("lifetimeInMinutes must be between 60 and 480."), "refused: lifetime"),
+        (
+            method,
+            bad("The default authentication method cannot be deleted while others remain."),
+            "refused: default method",
+        ),
+        (method, denied(), "refused: UserAuthenticationMethod.ReadWrite.All"),
+        (title, bad("Invalid value specified for property 'jobTitle'."), "refused: that value"),
+        (title, denied(), "refused: User.ReadWrite.All and the role User Administrator"),
+        (phone, denied(), "refused: User.ReadWrite.All"),
+        (
+            assign,
+            bad("License assignment failed because service plans a, b are mutually exclusive."),
+            "refused: cannot stand beside",
+        ),
+        (assign, bad("Service plan a depends on the service plan(s) b."), "refused: needs another"),
+        (
+            remove,
+            bad("The group must have at least one owner, hence this owner cannot be removed."),
+            "refused: last owner",
+        ),
+        (block, Reply::Json(503, Vec::new(), Value::Null), "unknown"),
+        (pass, Reply::HangUp, "unknown"),
+        (method, Reply::Json(429, vec![("retry-after", "3".to_owned())], Value::Null), "busy"),
+    ];
+    for (make, reply, expected) in cases {
+        let world = World::new().await;
+        let (request, step) = make(&world);
+        world.server.on(&request, reply.clone());
+        let secret = Secret::new("Nova-4711-Kite".to_owned());
+        let given = step.needs_password().then_some(&secret);
+        let got = match world.entra().send(&step, given, ID).await.unwrap_err() {
+            SendError::AlreadySo => "already".to_owned(),
+            SendError::Refused { reason, .. } => format!("refused: {reason}"),
+            SendError::Busy { after } => format!("busy: {after:?}"),
+            SendError::Unknown { .. } => "unknown".to_owned(),
+            other => format!("{other:?}"),
+        };
+        let (kind, part) = expected.split_once(": ").unwrap_or((expected, ""));
+        assert!(got.starts_with(kind) && got.contains(part), "{request} {reply:?}: {got}");
+        let method = request.split(' ').next().unwrap();
+        assert_eq!(world.server.seen(method, &step.path).len(), 1, "{request}: sent once");
+    }
+}
+
 #[tokio::test]
 async fn a_step_is_sent_as_it_stands_under_the_given_id() {
     let world = World::new().await;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use subtwin_confirm::{Planner as _, Refusal};
 use subtwin_kernel::{Action, Inverse, Part, Property, Tool, Touch};
 use subtwin_record::{Trace, Trail as _};
@@ -327,7 +327,8 @@ async fn calls_on_one_person_join_their_own_entries_by_ids_of_ours_and_by_time_a
         assert_eq!(found.correlation_id, trace.client_request_id.to_string());
         taken.insert(found.id);
     }
-    // As if the log had ids of its own: the same entries, found by order and time.
+    // As if the log had ids of its own: the same entries, found by time, one after the other and
+    // each for itself.
     let mut taken = HashSet::new();
     for trace in &traces {
         let blind = Trace { client_request_id: uuid::Uuid::from_u128(7), ..trace.clone() };
@@ -335,6 +336,8 @@ async fn calls_on_one_person_join_their_own_entries_by_ids_of_ours_and_by_time_a
         let own = trace.client_request_id.to_string();
         assert_eq!(found.correlation_id, own, "{:?}: {}", trace.action, found.activity);
         taken.insert(found.id);
+        let alone = tenant.entra.find(&blind, &HashSet::new()).await.unwrap().unwrap();
+        assert_eq!(alone.correlation_id, own, "{:?}: {}", trace.action, alone.activity);
     }
 }
 
@@ -354,14 +357,17 @@ async fn entries_that_show_five_minutes_late_are_found_when_they_show() {
 #[tokio::test]
 async fn an_entry_of_another_call_is_not_taken_for_one_that_does_not_show() {
     let tenant = Tenant::new().await;
-    let person = tenant.person("grace.tan");
+    let person = tenant.person("gordon.blake");
     let part = tenant.part(&Action::PasswordReset { person }).await;
     let (_, trace, _) = tenant.done(&part).await;
     let first = tenant.entra.find(&trace, &HashSet::new()).await.unwrap().unwrap();
-    // A second call wrote nothing yet: what the first wrote beside its own entry is not it.
-    let second = Trace { client_request_id: uuid::Uuid::from_u128(7), ..trace };
+    assert_eq!(first.activity, "Reset user password");
+    // A second call has no entry yet: what the first wrote beside its own is not the second's.
+    let second = Trace { client_request_id: uuid::Uuid::from_u128(7), ..trace.clone() };
     let taken = HashSet::from([first.id]);
     assert_eq!(tenant.entra.find(&second, &taken).await.unwrap(), None);
-    let none: Value = tenant.totals().await;
-    assert_eq!(none, json!({"passwordReset": 1}));
+    // Nor is what it wrote the entry of a change to the profile, although it has that name.
+    let set = [(Property::City, "Seattle".to_owned())].into();
+    let profile = Trace { action: Action::UserUpdate { person, set }, ..trace };
+    assert_eq!(tenant.entra.find(&profile, &HashSet::new()).await.unwrap(), None);
 }
