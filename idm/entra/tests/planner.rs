@@ -11,6 +11,7 @@ async fn tenant() -> World {
     world
         .server
         .on("GET /v1.0/users?$search", ok(json!({"value": []})))
+        .on("GET /v1.0/groups?$filter", ok(json!({"value": []})))
         .on(&format!("GET /v1.0/users/{SARAH}/memberOf"), ok(json!({"value": []})))
         .on(
             &format!("GET /v1.0/groups/{GROUP}/owners"),
