@@ -79,7 +79,8 @@ async fn administrators_sponsors_and_the_twin_are_left_alone() {
             Action::SessionRevoke { person },
             Action::AccountBlock { person },
         ] {
-            let refused = gate.plan(&[action.clone()], doug, Timestamp::UNIX_EPOCH).await;
+            let refused =
+                gate.plan(std::slice::from_ref(&action), doug, Timestamp::UNIX_EPOCH).await;
             let Err(Refusal::NotAllowed { rules }) = refused else {
                 panic!("{alias} {action:?}: {refused:?}")
             };
