@@ -182,6 +182,11 @@ impl WireGroup {
         }
     }
 
+    /// The display name as the directory has it: to be compared, never to be shown.
+    pub(crate) fn raw_name(&self) -> &str {
+        self.display_name.as_deref().unwrap_or_default()
+    }
+
     /// The products that members get through the group.
     pub(crate) fn licences(&self) -> Vec<SkuId> {
         self.assigned_licenses.iter().flatten().map(|licence| licence.sku_id).collect()

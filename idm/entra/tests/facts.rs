@@ -154,6 +154,9 @@ async fn a_role_or_a_way_to_one_is_told_where_the_rules_ask_for_it() {
         roles(&world, SARAH, held.clone(), member, owned);
         assert_eq!(target(&world, &revoke(SARAH)).await.privileged, privileged, "{held}");
         assert!(!target(&world, &give(SARAH)).await.privileged);
+        let take =
+            Action::LicenseRemove { person: SARAH.parse().unwrap(), sku: E3.parse().unwrap() };
+        assert_eq!(target(&world, &take).await.privileged, privileged, "a policy asks for it");
     }
 }
 

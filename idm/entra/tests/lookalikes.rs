@@ -69,3 +69,21 @@ async fn a_new_name_that_looks_like_anothers_must_be_typed_too() {
     let part = tenant.part(&rename("Sarah Lindgren")).await;
     assert_eq!(part.type_back, None);
 }
+
+#[tokio::test]
+async fn two_groups_of_one_name_are_told_apart() {
+    use subtwin_understand::Directory as _;
+    let tenant = Tenant::new().await;
+    let person = tenant.person("sarah.lin");
+    let both = tenant.entra.groups("Finance").await.unwrap();
+    for group in both.iter().filter(|group| group.display_name == "Finance") {
+        let part = tenant.part(&Action::GroupMemberAdd { person, group: group.id }).await;
+        let careful = careful(&part).join(" ");
+        assert!(careful.contains("there is also a"), "{:?}", part.shown);
+        let own = group.mail.clone().unwrap_or_else(|| group.id.to_string());
+        assert!(careful.contains("This one is the") && careful.contains(&own), "{careful}");
+    }
+    let vpn = tenant.group("VPN Users").await;
+    let part = tenant.part(&Action::GroupMemberAdd { person, group: vpn }).await;
+    assert!(careful(&part).is_empty(), "{:?}", part.shown);
+}

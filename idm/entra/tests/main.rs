@@ -12,6 +12,7 @@
 mod credentials;
 mod directory;
 mod facts;
+mod gate;
 mod graph;
 mod hands;
 mod lookalikes;

@@ -11,6 +11,7 @@ async fn tenant() -> World {
     world
         .server
         .on("GET /v1.0/users?$search", ok(json!({"value": []})))
+        .on("GET /v1.0/groups?$filter", ok(json!({"value": []})))
         .on(&format!("GET /v1.0/users/{SARAH}/memberOf"), ok(json!({"value": []})))
         .on(
             &format!("GET /v1.0/groups/{GROUP}/owners"),
@@ -463,4 +464,46 @@ async fn a_person_is_shown_to_a_colleague() {
     Groups: all staff, Finance
     ");
     assert_eq!(obstacle(&world, &find).await.0, "read-only");
+}
+
+#[tokio::test]
+async fn why_somebody_cannot_sign_in_is_told_in_words_and_with_what_helps() {
+    let world = tenant().await;
+    let attempt = |at: &str, app: Value, code: i64, reason: &str| {
+        json!({"id": at, "createdDateTime": at, "appDisplayName": app, "userId": SARAH,
+               "status": {"errorCode": code, "failureReason": reason}})
+    };
+    let log = json!({"value": [
+        attempt("2026-09-01T09:30:00Z", json!("Microsoft Teams"), 50126, "Invalid."),
+        attempt("2026-09-01T09:50:00Z", json!("Office\u{202e}"), 53003, "Blocked."),
+        attempt("2026-08-31T08:00:00Z", Value::Null, 0, "Other."),
+        attempt("2026-08-30T08:00:00Z", json!("Outlook"), 99999, "Something new."),
+    ]});
+    world.server.on("GET /v1.0/auditLogs/signIns", ok(log));
+    sarah(&world, json!({"lastPasswordChangeDateTime": "2026-05-01T08:00:00Z"}));
+    let explain = Action::SigninExplain { person: SARAH.parse().unwrap() };
+    let words = world.entra().read(&explain).await.unwrap();
+    insta::assert_snapshot!(words.to_text(), @r"
+    Sarah Miller (sarah@contoso.com)
+    Account: may sign in
+    Password last changed: 2026-05-01 08:00 UTC
+    2026-09-01 09:50 UTC: Office\u{202e}: blocked by a Conditional Access policy
+    2026-09-01 09:30 UTC: Microsoft Teams: wrong name or password
+    2026-08-31 08:00 UTC: an app: signed in
+    2026-08-30 08:00 UTC: Outlook: failed with AADSTS99999: Something new.
+    Whoever looks after Conditional Access can see in the log which one, and why.
+    ");
+    let query = &world.server.seen("GET", "/v1.0/auditLogs/signIns")[0].query;
+    assert_eq!(*query, format!("$filter=userId eq '{SARAH}'&$top=10"));
+
+    world.server.instead("GET /v1.0/auditLogs/signIns", ok(json!({"value": []})));
+    let words = world.entra().read(&explain).await.unwrap().to_text();
+    assert!(words.contains("shows no attempt"), "{words}");
+    let role = "Authentication_RequestFromUnsupportedUserRole";
+    world.server.instead("GET /v1.0/auditLogs/signIns", refuse(403, role, "No."));
+    let refused = world.entra().read(&explain).await.unwrap_err();
+    assert!(
+        matches!(refused, Refusal::Impossible { code: "twin-may-not-read", .. }),
+        "{refused:?}"
+    );
 }

@@ -8,7 +8,7 @@ use subtwin_entra::{
     App, Cloud, CloudSettings, Credential, Entra, Graph, Listed, Standing, TokenClient, TokenStore,
     TokenStoreError, Tokens, Twin,
 };
-use subtwin_kernel::{ManualClock, PrincipalKind, Secret, SeededEntropy};
+use subtwin_kernel::{ManualClock, PrincipalKind, Secret, SeededEntropy, Tool};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -310,6 +310,7 @@ impl World {
             },
             sponsors: vec![DOUG.parse().unwrap()],
             break_glass: vec![GLASS.parse().unwrap()],
+            privilege_matters: vec![Tool::LicenseRemove],
         };
         Entra::new(self.graph.clone(), twin, standing, self.clock.clone())
     }

@@ -93,6 +93,7 @@ impl Tenant {
             approvers: Listed { people: vec![person("dana")], group: None },
             sponsors: vec![person("dana")],
             break_glass: vec![person("emergency")],
+            privilege_matters: Vec::new(),
         };
         let entra = Entra::new(graph, twin, standing, clock);
         Self { running, entra, http, people, _ca: ca }

@@ -152,7 +152,7 @@ async fn why_somebody_cannot_sign_in_is_read_from_the_log() {
 }
 
 /// One use of each tool that changes something.
-async fn use_of(tenant: &Tenant, tool: Tool) -> Vec<Action> {
+pub(crate) async fn use_of(tenant: &Tenant, tool: Tool) -> Vec<Action> {
     let person = tenant.person("alex.kim2");
     let set = |property: Property, value: &str| Action::UserUpdate {
         person,
