@@ -18,6 +18,7 @@
 //! | `POST /sandbox/device` | `{user_code, as, approve?}`: answers a device code |
 //! | `POST /sandbox/revoke` | `{user}`: signs somebody out everywhere |
 //! | `POST /sandbox/users/{user}` | `{enabled?, password?, refuseSignIns?}`: blocks and unblocks an account; the person chooses a password; a policy bars the person with this AADSTS number, or null |
+//! | `POST /sandbox/users/{user}/methods` | `{kind}`, a collection of `authentication` such as `phoneMethods`: the person registers a method |
 //! | `POST /sandbox/apps/{appId}/keys` | `{certificate}` (PEM or base64 DER): registers a certificate |
 //! | `POST /sandbox/apps/{appId}/secrets` | makes a client secret |
 //! | `POST /sandbox/apps/{appId}` | `{enabled}` |
@@ -147,6 +148,11 @@ async fn route(sandbox: &Arc<Sandbox>, request: &Request) -> Result<Value, No> {
             let mut world = sandbox.world();
             let id = person(&world, user)?.id;
             change_account(&mut world, id, &body)
+        }
+        ("POST", ["users", user, "methods"]) => {
+            let mut world = sandbox.world();
+            let user = person(&world, user)?.clone();
+            settings::register(&mut world, &user, text(&body, "kind")?)
         }
         ("POST", ["apps", app]) => {
             let mut world = sandbox.world();

@@ -29,6 +29,7 @@ pub(crate) use chats::{
 };
 pub(crate) use company::{
     SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, SAMPLE_PASSWORD, TWIN_ADMIN_APP, TWIN_CHAT_APP,
+    sample_method,
 };
 pub(crate) use groups::{Group, Groups, Moved, Rule};
 pub(crate) use ledger::{Effect, Ledger};

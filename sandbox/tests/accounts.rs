@@ -361,3 +361,29 @@ async fn whether_the_log_follows_the_callers_id_can_be_switched() {
     let found = found().await;
     assert!(found.contains(&json!("Enable account")), "{found:?}");
 }
+
+#[tokio::test]
+async fn after_a_reset_somebody_registers_anew() {
+    let cloud = Cloud::start().await;
+    let token = sam(&cloud).await;
+    let register = async |kind: &str| {
+        cloud.control(Method::POST, "users/sarah.lin/methods", json!({"kind": kind})).await
+    };
+    let phone = register("phoneMethods").await.text_of("id");
+    assert_eq!(register("phoneMethods").await.text_of("id"), phone, "one mobile phone each");
+    register("microsoftAuthenticatorMethods").await;
+    for odd in ["passwordMethods", "temporaryAccessPassMethods", "carrierPigeons"] {
+        assert_eq!(register(odd).await.status, 400, "{odd}");
+    }
+    let methods = "/users/sarah.lin@contoso.com/authentication";
+    let listed = cloud.graph(Method::GET, &format!("/v1.0{methods}/methods"), &token).await.json();
+    assert_eq!(listed["value"].as_array().expect("methods").len(), 3, "{listed}");
+    // The phone came first and is the default.
+    let delete = async |path: &str| {
+        cloud.graph(Method::DELETE, &format!("/v1.0{methods}/{path}"), &token).await.status
+    };
+    assert_eq!(delete(&format!("phoneMethods/{phone}")).await, 400);
+    let app = listed["value"][2]["id"].as_str().expect("an id");
+    assert_eq!(delete(&format!("microsoftAuthenticatorMethods/{app}")).await, 204);
+    assert_eq!(delete(&format!("phoneMethods/{phone}")).await, 204);
+}

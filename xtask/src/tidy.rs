@@ -26,6 +26,8 @@ const EDGES: &[(&str, &[&str])] = &[
         "subtwin-entra",
         &[
             "subtwin-kernel",
+            "subtwin-policy",
+            "subtwin-primitives",
             "subtwin-understand",
             "subtwin-confirm",
             "subtwin-act",

@@ -19,11 +19,13 @@ use async_trait::async_trait;
 use subtwin_kernel::Words;
 
 use self::asked::Asked;
+use self::catalog::Doubt;
 use self::noise::bare;
 use self::reading::Reader;
 use self::small::{Small, small};
-use self::token::{Kind, Line, Token, plain};
-use crate::{Brain, BrainError, Mode, Talk, Turn, text};
+use self::token::{Line, Token, plain};
+use crate::dictated::is_dictated;
+use crate::{Brain, BrainError, Mode, Talk, Turn, say, text};
 
 /// Most lines of talk that are read again to follow up on them.
 const LOOK_BACK: usize = 16;
@@ -56,7 +58,7 @@ impl Builtin {
             open: None,
             only_shown: false,
         };
-        let mut turn = say(SILENCE);
+        let mut turn = says(SILENCE);
         let skipped = talk.lines.len().saturating_sub(LOOK_BACK);
         for (from_twin, text) in talk.lines.iter().skip(skipped) {
             if !from_twin {
@@ -93,20 +95,28 @@ struct Thread<'a> {
 
 impl Thread<'_> {
     fn hear(&mut self, text: &str) -> Turn {
+        if is_dictated(text) {
+            return Turn::Say(say::no_dictation());
+        }
         let mut line = Line::read(text);
         let open = self.open.take();
         let only_shown = std::mem::take(&mut self.only_shown);
         if line.tokens.len() > LONGEST_LINE {
-            return say(TOO_LONG);
+            return says(TOO_LONG);
         }
         if !line.tokens.iter().any(|token| !token.is_break()) {
-            return say(SILENCE);
+            return says(SILENCE);
         }
         let mut turn = self.understood(&line, open.as_ref(), only_shown);
         if turn.is_none() && line.find_slips() {
             turn = self.understood(&line, open.as_ref(), only_shown);
         }
-        turn.unwrap_or_else(|| self.otherwise(&line, text))
+        turn.unwrap_or_else(|| {
+            let turn = self.otherwise(&line, text);
+            // It may have answered "which one?", which is read elsewhere.
+            self.only_shown = only_shown && matches!(turn, Turn::Decline(_));
+            turn
+        })
     }
 
     fn understood(
@@ -130,14 +140,14 @@ impl Thread<'_> {
             }
             Small::Help => Turn::Help,
             Small::HandOver => Turn::HandOver,
-            Small::Hello => say(HELLO),
-            Small::Fine => say(FINE),
-            Small::Thanks => say(THANKS),
-            Small::Bye => say(BYE),
+            Small::Hello => says(HELLO),
+            Small::Fine => says(FINE),
+            Small::Thanks => says(THANKS),
+            Small::Bye => says(BYE),
             // "OK, do it" after what would happen: now it is a request, and shown to be confirmed.
             Small::Yes if only_shown => self.calls(self.last.clone(), Mode::Ask),
-            Small::Yes => say(NOTHING_OPEN),
-            Small::No => say(NOTHING_DONE),
+            Small::Yes => says(NOTHING_OPEN),
+            Small::No => says(NOTHING_DONE),
             Small::Undo => Turn::Undo,
         })
     }
@@ -174,7 +184,7 @@ impl Thread<'_> {
             && let Some(question) = one.lacks()
         {
             self.open = Some((one.clone(), mode));
-            return say(question);
+            return says(question);
         }
         self.calls(asked, mode)
     }
@@ -193,34 +203,33 @@ impl Thread<'_> {
         if is_forbidding(start.tokens) {
             // "Don't give her that" right after asking for it takes the request back.
             if self.last.is_empty() {
-                return say(NOTHING_DONE);
+                return says(NOTHING_DONE);
             }
             self.last.clear();
             return Turn::Cancel;
         }
-        if is_dictated(start.tokens) {
-            return say(NO_DICTATION);
-        }
         let reader = Reader::new(line, self.twin);
         if reader.is_statement(start.tokens) {
-            return say(WHAT_FOR_THEM);
+            return says(WHAT_FOR_THEM);
         }
         if !is_negated(start.tokens) {
-            if reader.is_unlock(start.tokens) {
-                return say(UNLOCK);
+            match reader.doubt(&line.tokens) {
+                Some(Doubt::Unlock) => return says(UNLOCK),
+                Some(Doubt::Manager) => return says(WHOSE_MANAGER),
+                None => {}
             }
             if let Some(question) = reader.vague_property(start.tokens) {
-                return say(question);
+                return says(question);
             }
             if reader.has_open_end(&line.tokens) {
-                return say(OPEN_END);
+                return says(OPEN_END);
             }
         }
         Turn::Decline(text.trim().to_owned())
     }
 }
 
-fn say(text: &str) -> Turn {
+fn says(text: &str) -> Turn {
     Turn::Say(Words::plain(text))
 }
 
@@ -264,30 +273,6 @@ fn shown_only(line: &Line, tokens: &[Token]) -> Option<Vec<Token>> {
     })
 }
 
-/// Whether somebody says what a password is to be. It is not repeated, and handed to nobody.
-fn is_dictated(tokens: &[Token]) -> bool {
-    let is_password = |token: &Token| {
-        matches!(token.kind, Kind::Word | Kind::Possessive)
-            && ["password", "passwords", "passwort", "pw", "pwd", "passphrase", "pin"]
-                .contains(&token.low.as_str())
-    };
-    let Some(at) = tokens.iter().position(is_password) else { return false };
-    let after = tokens.get(at + 1..).unwrap_or_default();
-    let links = ["to", "is", "be", "as", "=", "like"];
-    let state = ["expired", "expiring", "gone", "lost", "old", "unknown", "wrong"];
-    if after.iter().any(|token| token.is_any(&state)) {
-        return false;
-    }
-    let ends = |token: &Token| token.is_break() && token.low != ":" || token.is("and");
-    let clause = after.get(..after.iter().position(ends).unwrap_or(after.len()));
-    let after = clause.unwrap_or_default();
-    let linked = after.iter().position(|t| t.is_any(&links) || t.is_break());
-    let before = tokens.get(..at).unwrap_or_default();
-    linked.is_some_and(|link| link + 1 < after.len())
-        || matches!(after, [one, ..] if one.kind == Kind::Quoted)
-        || before.iter().any(|t| t.is("as")) && before.iter().any(|t| t.is_any(&["use", "set"]))
-}
-
 fn is_forbidding(tokens: &[Token]) -> bool {
     match tokens {
         [never, _, ..] if never.is_any(&["not", "never", "avoid"]) => true,
@@ -305,10 +290,10 @@ const THANKS: &str = "You're welcome.";
 const BYE: &str = "Goodbye!";
 const NOTHING_OPEN: &str = "Nothing is waiting for a yes right now. What can I do for you?";
 const NOTHING_DONE: &str = "All right, I'm changing nothing.";
-const NO_DICTATION: &str = "Nobody chooses a password here, so I take none from a chat. Ask me to \
-     reset the password, and I make a new one up.";
 const UNLOCK: &str = "\u{201C}Unlock\u{201D} could mean several things. I can unblock the account, reset \
      the password, or say why the sign-in fails. Please tell me which, and for whom.";
+const WHOSE_MANAGER: &str = "I can't tell where one name ends and the other begins. Please say it as \
+     in: set Sarah Lin's manager to Bob Hale.";
 const OPEN_END: &str = "I can't tell where the new value ends. Please put it in quotes, as in: set \
      Sarah Lin's job title to \u{201C}Head of Sales and Marketing\u{201D}.";
 const WHAT_FOR_THEM: &str = "Good to know. What shall I do for them?";

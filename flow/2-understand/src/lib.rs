@@ -5,6 +5,7 @@
 
 mod brain;
 mod builtin;
+mod dictated;
 mod directory;
 mod licence;
 mod memory;

@@ -184,6 +184,10 @@ impl<'a> Resolver<'a> {
         if let Some(manager) = manager {
             let set = |person| Action::ManagerSet { person, manager: Some(manager.id) };
             actions.extend(self.people(person, set).await?);
+            // "Him" may mean either of them afterwards.
+            if manager.id != self.requester.id && !self.batch.contains(&manager) {
+                self.batch.push(manager);
+            }
         }
         Ok(actions)
     }

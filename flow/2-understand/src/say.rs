@@ -108,6 +108,13 @@ pub(crate) fn what(phrase: &str) -> Words {
     ))
 }
 
+pub(crate) fn no_dictation() -> Words {
+    Words::plain(
+        "Nobody chooses a password here, so I take none from a chat and have forgotten this one. \
+         Ask me to reset the password, and I make a new one up.",
+    )
+}
+
 pub(crate) fn one_manager() -> Words {
     Words::plain("Somebody has one manager. Who is it to be? Please give me a name.")
 }

@@ -6,6 +6,7 @@ use subtwin_hear::Heard;
 use subtwin_kernel::names::{shown, shown_up_to};
 use subtwin_kernel::{Call, ChatId, Entropy, Tool, Which, Who, Words};
 
+use crate::dictated::is_dictated;
 use crate::memory::{self, Conversation, Memory, Open, Target};
 use crate::pick::{self, Choice};
 use crate::resolve::{Resolver, Stop};
@@ -130,6 +131,13 @@ impl Understanding {
         entropy: &dyn Entropy,
     ) -> Result<Understood, UnderstandError> {
         let mut talk = self.memory.recall(heard, now);
+        if is_dictated(&heard.text) {
+            let words = say::no_dictation();
+            talk.open = Open::Nothing;
+            talk.add_line(true, &words.to_text());
+            self.memory.keep(heard, talk, now);
+            return Ok(Understood::Say(words));
+        }
         talk.add_line(false, &heard.text);
         let understood = self.answer(heard, &mut talk, now, entropy).await?;
         if let Understood::Say(words) | Understood::HandOver { words, .. } = &understood {

@@ -84,6 +84,10 @@ impl Entra {
         self.graph().find(&Read::at(user_path(key)).option("$select", User::SELECT)).await
     }
 
+    pub(crate) async fn person_by_id(&self, id: UserId) -> Result<Option<Person>, GraphError> {
+        Ok(self.user(&id.to_string()).await?.map(|user| user.person()))
+    }
+
     pub(crate) async fn manager_of(&self, user: UserId) -> Result<Option<Person>, GraphError> {
         let path = format!("/v1.0/users/{user}/manager");
         let read = Read::at(path).option("$select", User::SELECT);

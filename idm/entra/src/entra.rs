@@ -18,13 +18,26 @@ pub struct Twin {
     pub kind: PrincipalKind,
 }
 
-/// The people who may ask for what needs a helpdesk: those listed, and a group's members.
+/// People named one by one, and a group's members.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Helpdesk {
-    /// A group whose members, direct or nested, are helpdesk people.
-    pub group: Option<GroupId>,
-    /// Helpdesk people by object id.
+pub struct Listed {
+    /// People by object id.
     pub people: Vec<UserId>,
+    /// A group whose members, direct or through other groups, belong to them.
+    pub group: Option<GroupId>,
+}
+
+/// Who stands where: what the directory itself does not know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Who is helpdesk.
+    pub helpdesk: Listed,
+    /// Who may say yes to what somebody else asked for.
+    pub approvers: Listed,
+    /// The people who answer for the twin; nobody changes their accounts through it.
+    pub sponsors: Vec<UserId>,
+    /// Accounts kept for emergencies; nobody changes them through the twin.
+    pub break_glass: Vec<UserId>,
 }
 
 /// A Microsoft Entra directory as the flow sees it: its directory, planner, hands and trail.
@@ -36,7 +49,7 @@ pub struct Entra(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) graph: Graph,
     pub(crate) twin: Twin,
-    pub(crate) helpdesk: Helpdesk,
+    pub(crate) standing: Standing,
     pub(crate) clock: Arc<dyn Clock>,
     /// The tenant's products, for name lookups only; plans read them anew.
     pub(crate) products: Mutex<Option<(Timestamp, Vec<Licence>)>>,
@@ -45,8 +58,8 @@ pub(crate) struct Inner {
 impl Entra {
     /// A directory, seen and changed as the twin.
     #[must_use]
-    pub fn new(graph: Graph, twin: Twin, helpdesk: Helpdesk, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Inner { graph, twin, helpdesk, clock, products: Mutex::new(None) }))
+    pub fn new(graph: Graph, twin: Twin, standing: Standing, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner { graph, twin, standing, clock, products: Mutex::new(None) }))
     }
 
     pub(crate) fn graph(&self) -> &Graph {

@@ -3,12 +3,14 @@ use subtwin_kernel::{PrincipalKind, Tool};
 /// What the directory must have given the twin before a tool works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
-    /// The least delegated permission that does the tool's own work.
-    pub permission: &'static str,
+    /// The least delegated permissions that do the tool's own work.
+    pub permissions: &'static [&'static str],
     /// The least delegated permissions that read what a plan and its proof depend on.
     pub reads: &'static [&'static str],
     /// The least directory roles: for the work itself, and for reading the tenant's log.
     pub roles: &'static [&'static str],
+    /// Whether doing it twice is the same as doing it once.
+    pub idempotent: bool,
     /// Why an Agent User can never run it, as a sentence; `None` where it can.
     pub agent_users_cannot: Option<&'static str>,
 }
@@ -19,13 +21,80 @@ pub struct Needs {
 pub const fn needs(tool: Tool) -> Needs {
     match tool {
         Tool::UserFind => Needs {
-            permission: "User.Read.All",
+            permissions: &["User.Read.All"],
             reads: &["GroupMember.Read.All", "LicenseAssignment.Read.All"],
             roles: &[],
+            idempotent: true,
             agent_users_cannot: None,
         },
+        Tool::SigninExplain => Needs {
+            permissions: &["AuditLog.Read.All"],
+            reads: &["User.Read.All", "GroupMember.Read.All"],
+            roles: &["Reports Reader"],
+            idempotent: true,
+            agent_users_cannot: None,
+        },
+        Tool::PasswordReset => Needs {
+            // The second for passwords mastered on premises.
+            permissions: &[
+                "User-PasswordProfile.ReadWrite.All",
+                "UserAuthenticationMethod.ReadWrite.All",
+            ],
+            reads: READS,
+            roles: &["Authentication Administrator", "Reports Reader"],
+            idempotent: false,
+            agent_users_cannot: Some(
+                "Entra does not let an agent account set passwords. A twin with an ordinary user \
+                 account can; please ask an administrator.",
+            ),
+        },
+        Tool::TapIssue => Needs {
+            permissions: &["UserAuthMethod-TAP.ReadWrite.All"],
+            reads: &[
+                "User.Read.All",
+                "GroupMember.Read.All",
+                "AuditLog.Read.All",
+                "Policy.Read.AuthenticationMethod",
+            ],
+            roles: &["Authentication Administrator", "Reports Reader"],
+            idempotent: false,
+            agent_users_cannot: Some(
+                "Entra does not let an agent account hold the role that issues access passes. A \
+                 twin with an ordinary user account can; please ask an administrator.",
+            ),
+        },
+        Tool::MfaReset => Needs {
+            permissions: &["UserAuthenticationMethod.ReadWrite.All"],
+            reads: READS,
+            roles: &["Authentication Administrator", "Reports Reader"],
+            idempotent: true,
+            agent_users_cannot: Some(
+                "Entra does not let an agent account change how people sign in. A twin with an \
+                 ordinary user account can; please ask an administrator.",
+            ),
+        },
+        Tool::SessionRevoke => Needs {
+            permissions: &["User.RevokeSessions.All"],
+            reads: READS,
+            roles: &["Helpdesk Administrator", "Reports Reader"],
+            idempotent: true,
+            agent_users_cannot: Some(
+                "Entra does not let an agent account hold the role that signs people out. A twin \
+                 with an ordinary user account can; please ask an administrator.",
+            ),
+        },
+        Tool::AccountBlock | Tool::AccountUnblock => Needs {
+            permissions: &["User.EnableDisableAccount.All"],
+            reads: READS,
+            roles: &["Authentication Administrator", "Reports Reader"],
+            idempotent: true,
+            agent_users_cannot: Some(
+                "Entra does not let an agent account block or unblock accounts. A twin with an \
+                 ordinary user account can; please ask an administrator.",
+            ),
+        },
         Tool::LicenseAssign | Tool::LicenseRemove => Needs {
-            permission: "LicenseAssignment.ReadWrite.All",
+            permissions: &["LicenseAssignment.ReadWrite.All"],
             reads: &[
                 "LicenseAssignment.Read.All",
                 "User.Read.All",
@@ -33,24 +102,31 @@ pub const fn needs(tool: Tool) -> Needs {
                 "AuditLog.Read.All",
             ],
             roles: &["License Administrator", "Reports Reader"],
+            idempotent: true,
             agent_users_cannot: None,
         },
         Tool::GroupMemberAdd | Tool::GroupMemberRemove => Needs {
-            permission: "GroupMember.ReadWrite.All",
+            permissions: &["GroupMember.ReadWrite.All"],
             reads: &["User.Read.All", "AuditLog.Read.All"],
             roles: &["Groups Administrator", "Reports Reader"],
+            idempotent: true,
             agent_users_cannot: Some(
                 "Entra does not let an agent account change group membership. A twin with an \
                  ordinary user account can; please ask an administrator.",
             ),
         },
-        Tool::SessionRevoke => Needs {
-            permission: "User.RevokeSessions.All",
-            reads: &["User.Read.All", "GroupMember.Read.All", "AuditLog.Read.All"],
-            roles: &["Helpdesk Administrator", "Reports Reader"],
+        Tool::UserUpdate => Needs {
+            permissions: &[
+                "User.ReadWrite.All",
+                "User-Phone.ReadWrite.All",
+                "User-Mail.ReadWrite.All",
+            ],
+            reads: &["GroupMember.Read.All", "AuditLog.Read.All"],
+            roles: &["User Administrator", "Authentication Administrator", "Reports Reader"],
+            idempotent: true,
             agent_users_cannot: Some(
-                "Entra does not let an agent account hold the role that signs people out. A twin \
-                 with an ordinary user account can; please ask an administrator.",
+                "Entra does not let an agent account change people's profiles. A twin with an \
+                 ordinary user account can; please ask an administrator.",
             ),
         },
     }
@@ -73,7 +149,7 @@ pub fn scopes(tools: &[Tool]) -> Vec<String> {
     let mut all: Vec<String> = tools
         .iter()
         .map(|tool| needs(*tool))
-        .flat_map(|needs| [needs.permission].into_iter().chain(needs.reads.iter().copied()))
+        .flat_map(|needs| needs.permissions.iter().chain(needs.reads).copied())
         .map(str::to_owned)
         .collect();
     all.sort();
@@ -81,24 +157,39 @@ pub fn scopes(tools: &[Tool]) -> Vec<String> {
     all
 }
 
+/// What most plans read: people, who is in which group, and the tenant's log.
+const READS: &[&str] = &["User.Read.All", "GroupMember.Read.All", "AuditLog.Read.All"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// The delegated permissions that Graph grants to no agent, as far as our tools ask for any.
-    const KEPT_FROM_AGENTS: [&str; 1] = ["GroupMember.ReadWrite.All"];
+    const KEPT_FROM_AGENTS: [&str; 5] = [
+        "GroupMember.ReadWrite.All",
+        "User.EnableDisableAccount.All",
+        "User.ReadWrite.All",
+        "User-PasswordProfile.ReadWrite.All",
+        "UserAuthenticationMethod.ReadWrite.All",
+    ];
 
     #[test]
     fn a_tool_that_agents_can_run_asks_for_nothing_they_cannot_be_granted() {
+        let mut can = Vec::new();
         for tool in Tool::ALL {
             let needs = needs(tool);
             if needs.keeps_out(PrincipalKind::AgentUser).is_none() {
+                can.push(tool);
                 for scope in scopes(&[tool]) {
                     assert!(!KEPT_FROM_AGENTS.contains(&scope.as_str()), "{tool}: {scope}");
                 }
             }
             assert_eq!(needs.keeps_out(PrincipalKind::MemberUser), None);
         }
+        assert_eq!(
+            can,
+            [Tool::UserFind, Tool::SigninExplain, Tool::LicenseAssign, Tool::LicenseRemove]
+        );
     }
 
     #[test]
@@ -106,6 +197,18 @@ mod tests {
         assert_eq!(
             scopes(&[Tool::GroupMemberAdd, Tool::GroupMemberRemove]),
             ["AuditLog.Read.All", "GroupMember.ReadWrite.All", "User.Read.All"]
+        );
+        assert_eq!(
+            scopes(&[Tool::PasswordReset, Tool::TapIssue, Tool::MfaReset]),
+            [
+                "AuditLog.Read.All",
+                "GroupMember.Read.All",
+                "Policy.Read.AuthenticationMethod",
+                "User-PasswordProfile.ReadWrite.All",
+                "User.Read.All",
+                "UserAuthMethod-TAP.ReadWrite.All",
+                "UserAuthenticationMethod.ReadWrite.All",
+            ]
         );
         assert!(scopes(&[]).is_empty());
     }

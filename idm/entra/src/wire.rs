@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
+use subtwin_kernel::names::shown;
 use subtwin_kernel::{Group, GroupId, GroupKind, Licence, Person, SkuId, UserId};
-use subtwin_understand::shown;
 use uuid::Uuid;
 
 use crate::products::product_name;
@@ -26,6 +26,13 @@ pub(crate) struct User {
     assigned_licenses: Option<Vec<AssignedLicence>>,
     license_assignment_states: Option<Vec<LicenceState>>,
     pub(crate) sign_in_sessions_valid_from_date_time: Option<Timestamp>,
+    pub(crate) last_password_change_date_time: Option<Timestamp>,
+    manager: Option<Reference>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Reference {
+    id: UserId,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -57,6 +64,9 @@ impl LicenceState {
 impl User {
     pub(crate) const SELECT: &str = "id,displayName,userPrincipalName,mail,userType,accountEnabled,\
          department,jobTitle,usageLocation,onPremisesSyncEnabled";
+    pub(crate) const SELECT_PASSWORD: &str = "id,displayName,userPrincipalName,mail,userType,\
+         accountEnabled,department,jobTitle,usageLocation,onPremisesSyncEnabled,\
+         lastPasswordChangeDateTime";
     pub(crate) const SELECT_LICENCES: &str = "id,displayName,userPrincipalName,mail,userType,\
          accountEnabled,department,jobTitle,usageLocation,onPremisesSyncEnabled,assignedLicenses,\
          licenseAssignmentStates";
@@ -83,6 +93,16 @@ impl User {
             usage_location: text(&self.usage_location),
             upn,
         }
+    }
+
+    /// The display name as the directory has it: to be compared, never to be shown.
+    pub(crate) fn raw_name(&self) -> &str {
+        self.display_name.as_deref().unwrap_or_default()
+    }
+
+    /// Their manager, where it was read along.
+    pub(crate) fn manager(&self) -> Option<UserId> {
+        self.manager.as_ref().map(|manager| manager.id)
     }
 
     /// Every way in which the user has a licence.
@@ -272,6 +292,7 @@ pub(crate) struct AuditEntry {
     pub(crate) activity_date_time: Timestamp,
     pub(crate) correlation_id: Option<String>,
     pub(crate) result: Option<String>,
+    pub(crate) result_reason: Option<String>,
     pub(crate) initiated_by: Option<InitiatedBy>,
     pub(crate) target_resources: Option<Vec<AuditTarget>>,
 }
@@ -279,6 +300,30 @@ pub(crate) struct AuditEntry {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct InitiatedBy {
     pub(crate) user: Option<AuditUser>,
+    app: Option<AuditApp>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AuditApp {
+    display_name: Option<String>,
+}
+
+impl AuditEntry {
+    /// Who did it, as the tenant says.
+    pub(crate) fn actor(&self) -> String {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let by = self.initiated_by.as_ref();
+        let user = by.and_then(|by| by.user.as_ref());
+        // The UPN first: the display name has been seen to carry the client app's name.
+        let user = user.and_then(|user| {
+            given(&user.user_principal_name)
+                .or_else(|| given(&user.display_name))
+                .or_else(|| given(&user.id))
+        });
+        let app = by.and_then(|by| given(&by.app.as_ref()?.display_name));
+        user.or(app).unwrap_or_else(|| "somebody whom it does not name".to_owned())
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::No;
 use crate::graph::pass_configuration;
-use crate::tenant::{PASS_BOUNDS, PassPolicy, Tenant};
-use crate::world::World;
+use crate::tenant::{MethodKind, PASS_BOUNDS, PassPolicy, Tenant, User, sample_method};
+use crate::world::{Event, World};
 
 /// One of the calls below `/sandbox/` that are about settings; `None` for others.
 pub(super) fn route(
@@ -53,6 +53,7 @@ fn quirks(world: &mut World, body: &Value) -> Result<(), No> {
             "recasedUpnNotFound" => chats.recased_upn_not_found = number(name, value)?,
             "defaultMethodLast" => directory.default_method_last = flag(name, value)?,
             "readdingReplacesPlans" => directory.readding_replaces_plans = flag(name, value)?,
+            "plansExclude" => directory.plans_exclude = flag(name, value)?,
             "passwordReuseRefused" => directory.password_reuse_refused = flag(name, value)?,
             "forcedChangeStopsSignIn" => {
                 directory.forced_change_stops_sign_in = flag(name, value)?;
@@ -74,6 +75,7 @@ fn all_quirks(world: &World) -> Value {
         "recasedUpnNotFound": chats.recased_upn_not_found,
         "defaultMethodLast": directory.default_method_last,
         "readdingReplacesPlans": directory.readding_replaces_plans,
+        "plansExclude": directory.plans_exclude,
         "passwordReuseRefused": directory.password_reuse_refused,
         "forcedChangeStopsSignIn": directory.forced_change_stops_sign_in,
         "resetTakesMs": directory.reset_takes_ms,
@@ -121,6 +123,29 @@ fn access_pass(world: &mut World, body: &Value) -> Result<Value, No> {
     let answer = pass_configuration(&policy);
     world.tenant.pass_policy = policy;
     Ok(answer)
+}
+
+/// Lets somebody register a method; one of a kind that has a fixed id replaces the one there is.
+pub(super) fn register(world: &mut World, user: &User, kind: &str) -> Result<Value, No> {
+    let known = MethodKind::ALL.into_iter().find(|known| known.collection() == kind);
+    let ids = [world.guid(), world.guid()];
+    let now = world.now();
+    let method = known.and_then(|kind| sample_method(user, kind, now, ids));
+    let method = method.ok_or_else(|| No::bad(format!("Nobody can register `{kind}`.")))?;
+    let id = method.id.clone();
+    if let Some(user) = world.tenant.people.get_mut(user.id) {
+        user.methods.registered.retain(|had| had.id != id);
+        user.methods.registered.push(method);
+        let second = matches!(
+            known,
+            Some(MethodKind::Authenticator | MethodKind::Phone | MethodKind::SoftwareOath)
+        );
+        if second && user.methods.default.is_none() {
+            user.methods.default = Some(id.clone());
+        }
+    }
+    world.emit(Event::Directory { id: user.id });
+    Ok(json!({"user": user.id, "kind": kind, "id": id}))
 }
 
 fn groups(tenant: &Tenant, value: &Value) -> Result<Vec<Uuid>, No> {

@@ -9,6 +9,8 @@ mod roles;
 mod rooms;
 mod sign_ins;
 
+pub(crate) use methods::sample_method;
+
 pub(crate) use apps::{SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, TWIN_ADMIN_APP, TWIN_CHAT_APP};
 
 use jiff::{SignedDuration, Timestamp};

@@ -199,9 +199,10 @@ impl Tenant {
                 error: "None",
                 updated: now,
             };
-            let had = self.skus.conflict(&user.licences).is_some();
+            let had = self.skus.conflict(&user.licences, &self.quirks).is_some();
             user.licences.push(licence.clone());
-            let conflict = if had { None } else { self.skus.conflict(&user.licences) };
+            let conflict =
+                if had { None } else { self.skus.conflict(&user.licences, &self.quirks) };
             let error = match conflict {
                 Some(conflict) => Some(conflict.name()),
                 None if seat => None,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Effect, Tenant};
+use super::{Effect, Quirks, Tenant};
 
 /// A licence a user holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +66,9 @@ impl Conflict {
 }
 
 impl Skus {
-    /// The first conflict among the plans that these licences switch on.
-    pub(crate) fn conflict(&self, held: &[AssignedLicence]) -> Option<Conflict> {
+    /// The first conflict among the plans that these licences switch on; with the quirk that lets
+    /// plans exclude each other, or without.
+    pub(crate) fn conflict(&self, held: &[AssignedLicence], quirks: &Quirks) -> Option<Conflict> {
         let plans = held.iter().filter(|held| held.state == "Active").flat_map(|held| {
             let plans = self.get(held.sku).map_or(&[][..], |sku| &sku.plans);
             plans.iter().filter(|(id, _)| !held.disabled_plans.contains(id))
@@ -77,7 +78,7 @@ impl Skus {
         let exclusive = EXCLUSIVE
             .iter()
             .find_map(|(one, other)| Some(Conflict::Exclusive(named(one)?, named(other)?)));
-        exclusive.or_else(|| {
+        exclusive.filter(|_| quirks.plans_exclude).or_else(|| {
             DEPENDENT.iter().find_map(|(plan, needs)| {
                 let plan = named(plan)?;
                 let needed = || self.plan(needs).unwrap_or_default();
@@ -175,8 +176,8 @@ impl Tenant {
             effects.push(Effect::LicenceAssigned { user, sku: *sku });
         }
         // What does not go together already is not this change's fault.
-        if self.skus.conflict(&person.licences).is_none()
-            && let Some(conflict) = self.skus.conflict(&after)
+        if self.skus.conflict(&person.licences, &self.quirks).is_none()
+            && let Some(conflict) = self.skus.conflict(&after, &self.quirks)
         {
             return Err(Unlicensed::Conflict(conflict));
         }

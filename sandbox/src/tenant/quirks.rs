@@ -7,6 +7,9 @@ pub(crate) struct Quirks {
     /// Adding a product that is held replaces its `disabledPlans`; otherwise it changes nothing.
     /// From memory.
     pub(crate) readding_replaces_plans: bool,
+    /// Some plans cannot be held together (SharePoint for frontline workers and for everybody
+    /// else). From memory.
+    pub(crate) plans_exclude: bool,
     /// A reset to the password that somebody has now is refused. From memory.
     pub(crate) password_reuse_refused: bool,
     /// After a reset that forces a change, the password grant is refused (50055) until the person
@@ -21,6 +24,7 @@ impl Default for Quirks {
         Self {
             default_method_last: true,
             readding_replaces_plans: true,
+            plans_exclude: false,
             password_reuse_refused: true,
             forced_change_stops_sign_in: false,
             reset_takes_ms: 400,

@@ -113,6 +113,7 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission { name: "Policy.Read.All", delegated: "572fea84-0151-49b2-9301-11cb16974376", application: "246dd0d5-5bd0-4def-940b-0421030a5b68", admin: true, meaning: "Read the organisation's policies" },
     Permission { name: "Policy.Read.AuthenticationMethod", delegated: "", application: "", admin: true, meaning: "Read which sign-in methods people may use" },
     Permission { name: "Policy.ReadWrite.AuthenticationMethod", delegated: "7e823077-d88e-468f-a337-e18f1f0e6c7c", application: "29c18626-4985-4dcd-85c0-193eef327366", admin: true, meaning: "Read and change which sign-in methods people may use" },
+    Permission { name: "Policy.Read.ConditionalAccess", delegated: "633e0fce-8c58-4cfb-9495-12bbd5a24f7c", application: "37730810-e9ba-4e46-b07e-8ca78d182097", admin: false, meaning: "Read the Conditional Access policies" },
     Permission { name: "Policy.Read.PermissionGrant", delegated: "414de6ea-2d92-462f-b120-6e2a809a6d01", application: "9e640839-a198-48fb-8b9a-013fd6f6cbcd", admin: true, meaning: "Read who may consent to what" },
     Permission { name: "Chat.Create", delegated: "38826093-1258-4dea-98f0-00003be2b8d0", application: "d9c48af6-9ad9-47ad-82c3-63757137b9af", admin: false, meaning: "Start chats" },
     Permission { name: "Chat.Read", delegated: "f501c180-9344-439a-bca0-6cbf209fd270", application: "", admin: false, meaning: "Read your chats" },

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use subtwin_kernel::Tool;
 
+pub(super) use self::account::Doubt;
 use super::pattern::Pattern;
 use super::{credential, dry, profile, small};
 
@@ -27,8 +28,11 @@ pub(super) static SUBJECTLESS: Table<Tool> =
 /// What people report instead of asking for anything: "Ann can't sign in".
 pub(super) static TROUBLES: Table<Tool> = LazyLock::new(|| read(&[account::TROUBLES]));
 
-/// "Unlock Ann", which could be several tools.
-pub(super) static UNLOCK: Table<()> = LazyLock::new(|| Pattern::table(account::UNLOCK));
+/// Two requests with one verb: "reset Ann's password and MFA".
+pub(super) static PAIRS: Table<[Tool; 2]> = LazyLock::new(|| Pattern::table(account::PAIRS));
+
+/// What could be meant in two ways.
+pub(super) static DOUBTS: Table<Doubt> = LazyLock::new(|| Pattern::table(account::DOUBTS));
 
 /// Every keyword of every pattern, once.
 pub(super) static VOCABULARY: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
@@ -196,6 +200,7 @@ mod tests {
         };
         let all = [&CLAUSES, &ELIDED, &SUBJECTLESS, &TROUBLES];
         assert_eq!(all.iter().map(|table| table.len()).sum::<usize>(), written(TABLES));
-        assert_eq!(UNLOCK.len(), account::UNLOCK.iter().map(|(_, t)| t.len()).sum::<usize>());
+        assert_eq!(PAIRS.len(), account::PAIRS.iter().map(|(_, t)| t.len()).sum::<usize>());
+        assert_eq!(DOUBTS.len(), account::DOUBTS.iter().map(|(_, t)| t.len()).sum::<usize>());
     }
 }

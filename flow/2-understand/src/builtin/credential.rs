@@ -58,7 +58,7 @@ pub(super) fn terms(tokens: &[Token]) -> Option<Terms> {
         } else if let Some((reusable, length)) = uses(rest) {
             all = all.and(Terms { minutes: None, reusable: Some(reusable) })?;
             rest = rest.get(length..)?;
-        } else if first.is_any(FILLERS) && !later.is_empty() {
+        } else if (first.is_any(FILLERS) || first.kind == Kind::Comma) && !later.is_empty() {
             rest = later;
         } else {
             return None;
@@ -311,6 +311,9 @@ mod tests {
             ("a TAP for 99999999999 hours", None),
             ("a TAP for 0 minutes", None),
             ("a TAP until Friday", None),
+            ("a TAP, 2 hours", Some((Some(120), None))),
+            ("a TAP, valid for 2 hours, reusable", Some((Some(120), Some(true)))),
+            ("a TAP,", None),
             ("a tape", None),
         ] {
             assert_eq!(read(text), expected, "{text}");

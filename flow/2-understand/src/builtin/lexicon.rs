@@ -167,7 +167,7 @@ pub(super) static OFF_CATALOG: Words = LazyLock::new(|| {
      prompt reset rights role roles rule rules script session sessions suppose system ten three \
      ticket token tokens two users vpn weather wifi yes authenticator bitlocker bluetooth camera card cookies door \
      firewall javascript keyboard login logins macros method methods network notifications popups \
-     port screen sender server signin signins sim site spam updates website",
+     port screen sender server signin signins reusable sim site spam updates user valid website",
     )
 });
 

@@ -1,6 +1,7 @@
 //! Politeness around a request, and the little words that say it follows from the one before.
 
 use super::catalog::VERBS;
+use super::lexicon::{GRAMMAR, OFF_CATALOG};
 use super::token::{Kind, Token};
 
 /// A clause without the noise at its ends, and what the noise said.
@@ -38,6 +39,8 @@ pub(super) fn bare<'a>(tokens: &'a [Token], twin: &[String]) -> Bare<'a> {
             bare.tokens = trim(rest);
         } else if let Some((_, rest)) = find(ABOUT, |phrase| after(bare.tokens, phrase)) {
             bare.about = true;
+            bare.tokens = trim(rest);
+        } else if let Some(rest) = before_signature(bare.tokens) {
             bare.tokens = trim(rest);
         } else if let Some((phrase, rest)) = find(ENDINGS, |phrase| before(bare.tokens, phrase)) {
             bare.also |= matches!(phrase.first(), Some(&("too" | "also" | "as")));
@@ -106,6 +109,29 @@ fn after_address<'a>(tokens: &'a [Token], twin: &[String], greeted: bool) -> Opt
     }
 }
 
+/// What stands before a line with a closing and a line with a name.
+fn before_signature(tokens: &[Token]) -> Option<&[Token]> {
+    const CLOSINGS: &[&str] = &["thanks", "regards", "cheers", "best", "you"];
+    let at = tokens.iter().rposition(|token| token.low == "\n")?;
+    let (before, name) = tokens.split_at_checked(at)?;
+    let name = name.get(1..)?;
+    let is_name = |token: &Token| {
+        token.kind == Kind::Word
+            && !VERBS.contains(&token.low.as_str())
+            && !GRAMMAR.contains(token.low.as_str())
+            && !OFF_CATALOG.contains(token.low.as_str())
+            && token.low.chars().all(|c| c.is_alphabetic() || matches!(c, '.' | '-' | '\''))
+    };
+    let before = trim(before);
+    let line = before.iter().rposition(|token| token.low == "\n").map_or(0, |at| at + 1);
+    let closing = trim(before.get(line..)?);
+    let closes = closing.len() <= 3 && closing.last().is_some_and(|last| last.is_any(CLOSINGS));
+    ((1..=2).contains(&name.len()) && name.iter().all(is_name) && closes)
+        .then_some(before)
+        .filter(|_| line > 0)
+        .and_then(|before| before.get(..line))
+}
+
 /// Without breaks at the ends.
 fn trim(mut tokens: &[Token]) -> &[Token] {
     while let [first, rest @ ..] = tokens
@@ -129,6 +155,9 @@ const GREETINGS: &[&str] = &["hi", "hello", "hey", "good", "morning", "dear"];
 const ALSO: &[&str] = &["and", "also", "plus", "then", "ditto", "likewise"];
 
 const OPENINGS: &[Phrase] = &[
+    &["i", "hope", "you", "are", "well"],
+    &["hope", "you", "are", "well"],
+    &["hope", "you", "are", "doing", "well"],
     &["hi", "there"],
     &["hey", "there"],
     &["hello", "there"],

@@ -48,6 +48,14 @@ enum Gap {
     CalledGroups,
     /// `{Z}` one person, who is to be the manager.
     Manager,
+    /// `{Y}` the same in one word that is no part of a longer name: "him", an address, quotes.
+    CertainManager,
+    /// `{N}` the same, named in one word.
+    ShortManager,
+    /// `{O}` one person in the possessive, named in one word.
+    ShortOwner,
+    /// `{X}` "her", "his", "their", "my".
+    OwnerPronoun,
     /// `{A}` an access pass, perhaps with its terms.
     Pass,
     /// `{T}` terms of a pass, or nothing.
@@ -129,6 +137,10 @@ impl Piece {
             "{G}" => Self::Gap(Gap::Groups),
             "{H}" => Self::Gap(Gap::CalledGroups),
             "{Z}" => Self::Gap(Gap::Manager),
+            "{Y}" => Self::Gap(Gap::CertainManager),
+            "{N}" => Self::Gap(Gap::ShortManager),
+            "{O}" => Self::Gap(Gap::ShortOwner),
+            "{X}" => Self::Gap(Gap::OwnerPronoun),
             "{A}" => Self::Gap(Gap::Pass),
             "{T}" => Self::Gap(Gap::Terms),
             "{W}" => Self::Gap(Gap::Methods),
@@ -211,6 +223,19 @@ impl Gap {
             Self::Groups => found.groups = slots::groups(line, tokens)?,
             Self::CalledGroups => found.groups = slots::marked_groups(line, tokens)?,
             Self::Manager => found.manager = Some(slots::one(slots::people(line, tokens)?)?),
+            Self::CertainManager if slots::is_certain(tokens) => {
+                found.manager = Some(slots::one(slots::people(line, tokens)?)?);
+            }
+            Self::ShortManager if tokens.len() == 1 => {
+                found.manager = Some(slots::one(slots::people(line, tokens)?)?);
+            }
+            Self::ShortOwner if tokens.len() == 1 => found.people = slots::owners(line, tokens)?,
+            Self::OwnerPronoun if slots::is_owner_pronoun(tokens) => {
+                found.people = slots::owners(line, tokens)?;
+            }
+            Self::CertainManager | Self::ShortManager | Self::ShortOwner | Self::OwnerPronoun => {
+                return None;
+            }
             Self::Pass => found.terms = found.terms.and(credential::pass(tokens)?)?,
             Self::Terms => found.terms = found.terms.and(credential::terms(tokens)?)?,
             Self::Methods => return credential::is_methods(tokens).then_some(()),

@@ -35,6 +35,8 @@ pub(super) enum Unread {
     Other,
     /// A property's name that could be several: the question to put.
     Vague(&'static str),
+    /// A value that only quotes make clear.
+    Unended,
 }
 
 /// Reads a whole clause.
@@ -44,7 +46,7 @@ pub(super) fn read(line: &Line, clause: &[Token]) -> Result<Change, Unread> {
     let mut keep = |result: Result<Change, Unread>| match result {
         Ok(change) => Some(change),
         Err(Unread::Other) => None,
-        Err(found @ Unread::Vague(_)) => {
+        Err(found @ (Unread::Vague(_) | Unread::Unended)) => {
             vague = found;
             None
         }
@@ -86,12 +88,13 @@ fn assignments(
     begins: bool,
 ) -> Result<Change, Unread> {
     let mut result = Err(Unread::Other);
-    for at in tokens.iter().enumerate().filter(|(_, t)| t.is_any(links)).map(|(at, _)| at) {
+    let is_link = |token: &Token| token.is_any(links) || begins && is_colon(token);
+    for at in tokens.iter().enumerate().filter(|(_, t)| is_link(t)).map(|(at, _)| at) {
         let (Some(target), Some(after)) = (tokens.get(..at), tokens.get(at + 1..)) else { break };
-        let (people, property) = match targeted(line, target) {
+        let (people, property) = match targeted(line, without_old(line, target)) {
             Ok(found) => found,
-            Err(Unread::Other) => continue,
-            Err(vague) => return Err(vague),
+            Err(Unread::Other | Unread::Unended) => continue,
+            Err(vague @ Unread::Vague(_)) => return Err(vague),
         };
         result = assigned(line, people, property, after, links, begins);
         if result.is_ok() {
@@ -99,6 +102,25 @@ fn assignments(
         }
     }
     result
+}
+
+/// "Ann's department *from Research*": what it says now is looked up and not taken from anybody.
+fn without_old<'t>(line: &Line, target: &'t [Token]) -> &'t [Token] {
+    let from = target.iter().position(|token| token.is("from"));
+    match from.and_then(|at| target.split_at_checked(at)) {
+        Some((named, [_, old @ ..]))
+            if is_value(line, old)
+                && targeted(line, named).is_ok_and(|(people, _)| !people.is_empty())
+                && named.iter().any(|token| token.kind == Kind::Possessive) =>
+        {
+            named
+        }
+        Some(_) | None => target,
+    }
+}
+
+fn is_colon(token: &Token) -> bool {
+    token.kind == Kind::Stop && token.low == ":"
 }
 
 /// The value, and what follows it if that is another assignment.
@@ -144,7 +166,12 @@ fn assigned(
         (people, value) = (found, before);
     }
     if !is_value(line, value) {
-        return Err(Unread::Other);
+        let other = |token: &Token| {
+            token.is_any(CONDITIONS) && !token.is_any(&["and", "as", "then"])
+                || TIMES.contains(token.low.as_str())
+        };
+        let unended = !value.is_empty() && !value.iter().any(other);
+        return Err(if unended { Unread::Unended } else { Unread::Other });
     }
     let set = BTreeMap::from([(property, said(line, value))]);
     Ok(Change { people, set, wanting: None, open_end: !is_quoted(value) })
@@ -216,10 +243,16 @@ fn statement(line: &Line, clause: &[Token]) -> Result<Change, Unread> {
         return assigned(line, people, property, value, &["is", "to"], false);
     }
     // "Ann's new mobile: +1 425 555 0100".
-    let colon = |token: &Token| token.kind == Kind::Stop && token.low == ":";
-    let at = clause.iter().position(colon).ok_or(Unread::Other)?;
+    let at = clause.iter().position(is_colon).ok_or(Unread::Other)?;
     let (target, value) = clause.split_at_checked(at).ok_or(Unread::Other)?;
-    let (people, property) = targeted(line, target)?;
+    // "Ann has a new mobile: …" says the same.
+    let has = target.iter().position(|token| token.is_any(&["has", "have"]));
+    let (people, property) = match has.and_then(|at| target.split_at_checked(at)) {
+        Some((whom, [_, a, name @ ..])) if a.is("a") => {
+            (slots::people(line, whom).ok_or(Unread::Other)?, property(name)?)
+        }
+        Some(_) | None => targeted(line, target)?,
+    };
     if people.is_empty() || !target.iter().any(|token| token.is("new")) {
         return Err(Unread::Other);
     }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use subtwin_kernel::{Tool, Who};
 
 use super::asked::{About, Asked};
-use super::catalog::{CLAUSES, ELIDED, SUBJECTLESS, TROUBLES, UNLOCK};
+use super::catalog::{CLAUSES, DOUBTS, Doubt, ELIDED, PAIRS, SUBJECTLESS, TROUBLES};
 use super::credential;
 use super::noise::{Bare, bare};
 use super::pattern::Found;
@@ -60,12 +60,17 @@ impl<'a> Reader<'a> {
                     troubles.push(trouble);
                 }
                 Clause::Request(mut request) => {
+                    // "Ann has a new phone, reset MFA."
+                    if request.people.is_empty() && asked.is_empty() {
+                        request.people.clone_from(&before);
+                    }
                     request.people = about_them(&request.people, &before);
                     request.manager = request.manager.map(|who| about_one(&who, &before));
                     if several && request.lacks().is_some() {
                         return None;
                     }
                     before.clone_from(&request.people);
+                    before.extend(request.manager.clone());
                     asked.push(request);
                 }
             }
@@ -80,17 +85,29 @@ impl<'a> Reader<'a> {
         troubles.iter().all(served).then_some(asked)
     }
 
-    /// Whether somebody's account is to be "unlocked", which could be several tools.
-    pub(super) fn is_unlock(&self, tokens: &[Token]) -> bool {
-        UNLOCK.iter().any(|((), pattern)| pattern.find(self.line, tokens).is_some())
+    /// What in the line could be meant in two ways.
+    pub(super) fn doubt(&self, tokens: &[Token]) -> Option<Doubt> {
+        self.starts(tokens).find_map(|rest| {
+            let rest = bare(rest, self.twin).tokens;
+            let found = DOUBTS.iter().find(|(_, pattern)| pattern.find(self.line, rest).is_some());
+            found.map(|(doubt, _)| *doubt)
+        })
+    }
+
+    /// Where a clause may begin, and all from there on.
+    fn starts<'t>(&self, tokens: &'t [Token]) -> impl Iterator<Item = &'t [Token]> {
+        let starts = (0..tokens.len()).filter(|at| {
+            *at == 0 || at.checked_sub(1).and_then(|at| tokens.get(at)).is_some_and(is_joint)
+        });
+        starts.take(MOST_STARTS).filter_map(|at| tokens.get(at..))
     }
 
     /// Whether a profile is to change, and where the new value ends is in doubt.
     pub(super) fn has_open_end(&self, tokens: &[Token]) -> bool {
-        let starts = (0..tokens.len()).filter(|at| {
-            *at == 0 || at.checked_sub(1).and_then(|at| tokens.get(at)).is_some_and(is_joint)
-        });
-        starts.take(MOST_STARTS).filter_map(|at| tokens.get(at..)).any(|rest| {
+        self.starts(tokens).any(|rest| {
+            if profile::read(self.line, bare(rest, self.twin).tokens) == Err(Unread::Unended) {
+                return true;
+            }
             let ends = (1..rest.len()).filter(|at| rest.get(*at).is_some_and(is_joint));
             ends.chain([rest.len()]).filter_map(|at| rest.get(..at)).any(|clause| {
                 let clause = bare(clause, self.twin).tokens;
@@ -103,7 +120,7 @@ impl<'a> Reader<'a> {
     pub(super) fn vague_property(&self, tokens: &[Token]) -> Option<&'static str> {
         match profile::read(self.line, tokens) {
             Err(Unread::Vague(question)) => Some(question),
-            Ok(_) | Err(Unread::Other) => None,
+            Ok(_) | Err(Unread::Other | Unread::Unended) => None,
         }
     }
 
@@ -221,6 +238,9 @@ impl<'a> Reader<'a> {
         if let Some(asked) = self.clause(tokens, before) {
             return Some(vec![Clause::Request(asked)]);
         }
+        if let Some(pair) = self.pair(tokens) {
+            return Some(pair.into_iter().map(Clause::Request).collect());
+        }
         if let Some(trouble) = self.trouble(tokens) {
             return Some(vec![Clause::Trouble(trouble)]);
         }
@@ -231,28 +251,38 @@ impl<'a> Reader<'a> {
             if head.is_empty() || tail.iter().all(Token::is_break) {
                 continue;
             }
-            let (clause, before) = match self.clause(head, before) {
-                // Half a request: the joint stands inside one, as in "add Ann and Bob to Sales".
-                Some(asked) if asked.lacks().is_some() => continue,
-                // What follows could be more of the value.
-                Some(asked) if asked.open_end && tokens.get(at).is_some_and(is_open_joint) => {
-                    continue;
-                }
-                Some(asked) => (Clause::Request(asked.clone()), Some(asked)),
-                None => match self.trouble(head) {
-                    Some(asked) => (Clause::Trouble(asked.clone()), Some(asked)),
-                    None => match remark(self.line, bare(head, self.twin).tokens) {
-                        Some(people) => (Clause::Remark(people), before.cloned()),
-                        None => continue,
-                    },
-                },
-            };
-            if let Some(mut rest) = self.clauses(tail, before.as_ref()) {
-                rest.insert(0, clause);
-                return Some(rest);
+            let open = tokens.get(at).is_some_and(is_open_joint);
+            let Some((mut clauses, before)) = self.head(head, before, open) else { continue };
+            if let Some(rest) = self.clauses(tail, before.as_ref()) {
+                clauses.extend(rest);
+                return Some(clauses);
             }
         }
         None
+    }
+
+    /// What stands before a joint, and the request that what follows may share words with. `open`:
+    /// the joint could as well stand in a value.
+    fn head(
+        &self,
+        head: &[Token],
+        before: Option<&Asked>,
+        open: bool,
+    ) -> Option<(Vec<Clause>, Option<Asked>)> {
+        if let Some(asked) = self.clause(head, before) {
+            // Half a request: the joint stands inside one, as in "add Ann and Bob to Sales".
+            let whole = asked.lacks().is_none() && !(asked.open_end && open);
+            return whole.then(|| (vec![Clause::Request(asked.clone())], Some(asked)));
+        }
+        if let Some(pair) = self.pair(head) {
+            let last = pair.last().cloned();
+            return Some((pair.into_iter().map(Clause::Request).collect(), last));
+        }
+        if let Some(asked) = self.trouble(head) {
+            return Some((vec![Clause::Trouble(asked.clone())], Some(asked)));
+        }
+        let people = remark(self.line, bare(head, self.twin).tokens)?;
+        Some((vec![Clause::Remark(people)], before.cloned()))
     }
 
     fn clause(&self, tokens: &[Token], before: Option<&Asked>) -> Option<Asked> {
@@ -267,7 +297,10 @@ impl<'a> Reader<'a> {
         };
         self.whole(start.tokens)
             .or_else(|| self.whole(for_me?))
-            .or_else(|| self.elided(start.tokens, before?))
+            .or_else(|| match before {
+                Some(before) => self.elided(start.tokens, before),
+                None => self.subjectless(start.tokens),
+            })
             .or_else(|| {
                 // "… and her manager too": the same again.
                 let people = slots::people(self.line, start.tokens)?;
@@ -280,6 +313,21 @@ impl<'a> Reader<'a> {
             .iter()
             .find_map(|(tool, pattern)| Some(asked(*tool, pattern.find(self.line, tokens)?)))
             .or_else(|| profile::read(self.line, tokens).ok().map(updated))
+    }
+
+    /// "Ann lost her phone and *needs an MFA reset*": whoever the remark was about.
+    fn subjectless(&self, tokens: &[Token]) -> Option<Asked> {
+        SUBJECTLESS
+            .iter()
+            .find_map(|(tool, pattern)| Some(asked(*tool, pattern.find(self.line, tokens)?)))
+    }
+
+    fn pair(&self, tokens: &[Token]) -> Option<Vec<Asked>> {
+        let tokens = bare(tokens, self.twin).tokens;
+        PAIRS.iter().find_map(|(tools, pattern)| {
+            let found = pattern.find(self.line, tokens)?;
+            Some(tools.iter().map(|tool| asked(*tool, found.clone())).collect())
+        })
     }
 
     fn trouble(&self, tokens: &[Token]) -> Option<Asked> {

@@ -38,7 +38,7 @@ pub(super) fn qualified_people(line: &Line, tokens: &[Token]) -> Option<Vec<Who>
 /// Whose: "Sarah's", "Ann and Bob's", "her".
 pub(super) fn owners(line: &Line, tokens: &[Token]) -> Option<Vec<Who>> {
     let (last, before) = tokens.split_last()?;
-    if last.is_any(&["her", "his", "their", "my"]) && before.is_empty() {
+    if is_owner_pronoun(tokens) {
         return people(line, tokens);
     }
     if last.kind != Kind::Possessive {
@@ -56,6 +56,19 @@ pub(super) fn owners(line: &Line, tokens: &[Token]) -> Option<Vec<Who>> {
     }
     plain.push(Token { kind: Kind::Word, ..last.clone() });
     people(line, &plain)
+}
+
+/// "Her", "his", "their", "my".
+pub(super) fn is_owner_pronoun(tokens: &[Token]) -> bool {
+    matches!(tokens, [one] if one.is_any(&["her", "his", "their", "my"]))
+}
+
+/// One token that is somebody on its own, and no part of a longer name.
+pub(super) fn is_certain(tokens: &[Token]) -> bool {
+    matches!(tokens, [one] if one.kind == Kind::Quoted
+        || one.low.contains('@')
+        || one.is_any(&["me", "myself"])
+        || refer::is_pronoun(&one.low))
 }
 
 /// One address standing alone.

@@ -225,6 +225,7 @@ const EXPANSIONS: &[(&str, &[&str])] = &[
     ("we'll", &["we", "will"]),
     ("we've", &["we", "have"]),
     ("they're", &["they", "are"]),
+    ("you're", &["you", "are"]),
     ("i'm", &["i", "am"]),
     ("i've", &["i", "have"]),
     ("he's", &["he", "is"]),

@@ -591,7 +591,13 @@ async fn a_password_somebody_chose_is_neither_taken_nor_repeated_nor_handed_on()
         assert!(answer.starts_with("Nobody chooses a password here"), "{answer}");
         assert!(!answer.contains("hunter2"), "{answer}");
         assert!(twin.says("yes").await.starts_with("Nothing is waiting for a yes"));
+        let handed = twin.says("hand over").await;
+        assert!(handed.starts_with("HAND OVER") && !handed.contains("hunter2"), "{handed}");
     }
+    let (mut twin, brain) = scripted(vec![Turn::Help]);
+    twin.says("set Ann's password to hunter2").await;
+    twin.says("help").await;
+    assert!(!brain.seen.lock().unwrap().iter().any(|(_, line)| line.contains("hunter2")));
 }
 
 #[tokio::test]
@@ -601,9 +607,15 @@ async fn a_dry_run_keeps_its_mode_through_questions_and_follow_ups_until_it_is_a
     assert!(question.starts_with("Which “E3”"), "{question}");
     assert!(twin.says("1").await.starts_with("Which “Sarah”"));
     assert_eq!(twin.says("1").await, "DRY RUN assign sarah.lin@contoso.com SPE_E3");
-    assert_eq!(twin.says("same for Bob").await, "DRY RUN assign bob.hale@contoso.com SPE_E3");
-    assert_eq!(twin.says("OK, do it").await, "assign bob.hale@contoso.com SPE_E3");
-    assert_eq!(twin.says("and Ann").await, "assign ann.berg@contoso.com SPE_E3");
+    assert_eq!(twin.says("go ahead").await, "assign sarah.lin@contoso.com SPE_E3");
+    assert!(twin.says("go ahead").await.starts_with("Nothing is waiting for a yes"));
+    assert_eq!(
+        twin.says("preview giving Bob an F3").await,
+        "DRY RUN assign bob.hale@contoso.com SPE_F1"
+    );
+    assert_eq!(twin.says("same for Ann").await, "DRY RUN assign ann.berg@contoso.com SPE_F1");
+    assert_eq!(twin.says("OK, do it").await, "assign ann.berg@contoso.com SPE_F1");
+    assert_eq!(twin.says("and Tom Reed").await, "assign tom.reed@contoso.com SPE_F1");
     assert_eq!(
         twin.says("show me what adding Ann to Finance would do").await,
         "DRY RUN add ann.berg@contoso.com Finance"
@@ -644,6 +656,20 @@ async fn one_unclear_answer_about_any_tool_hands_over_and_says_so() {
         let Understood::HandOver { words, context } = &understood else { panic!("{understood:?}") };
         assert!(words.to_text().contains("I won't guess. I'm passing this to Dana Kent"));
         assert!(context.contains(said), "{context}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_new_manager_a_pronoun_could_be_either_and_is_asked_about() {
+    for said in
+        ["make Bob Ann's manager and sign him out", "make Bob Ann's manager // sign him out"]
+    {
+        let mut twin = Twin::new();
+        let mut answer = String::new();
+        for line in said.split(" // ") {
+            answer = twin.says(line).await;
+        }
+        assert!(answer.starts_with("Which “him” do you mean?\n1. Ann Berg"), "{said}: {answer}");
     }
 }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, WWW_AUTHENTICATE};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, LOCATION, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -33,6 +33,10 @@ pub struct Answer {
     pub body: Value,
     /// The answer's `request-id`, for support cases.
     pub request_id: Option<String>,
+    /// Where what was begun can be looked at (`Location`), where Graph says so.
+    pub location: Option<String>,
+    /// How long it asks us to wait before looking.
+    pub retry_after: Option<Duration>,
 }
 
 /// A request, ready to be sent as often as it may be.
@@ -339,11 +343,15 @@ impl Call<'_> {
         let operation = || self.operation.clone();
         let after = retry_after(&raw.headers);
         match raw.status.as_u16() {
-            200..=299 if raw.body.is_empty() => Ok(Answer { body: Value::Null, request_id }),
             200..=299 => {
-                let body =
-                    serde_json::from_slice(&raw.body).map_err(|cause| self.unknown(cause))?;
-                Ok(Answer { body, request_id })
+                let body = if raw.body.is_empty() {
+                    Value::Null
+                } else {
+                    serde_json::from_slice(&raw.body).map_err(|cause| self.unknown(cause))?
+                };
+                let location = raw.headers.get(LOCATION).and_then(|it| it.to_str().ok());
+                let location = location.map(|it| it.chars().take(2000).collect());
+                Ok(Answer { body, request_id, location, retry_after: after })
             }
             429 => Err(GraphError::Busy { operation: operation(), after }),
             503 if after.is_some() => Err(GraphError::Busy { operation: operation(), after }),

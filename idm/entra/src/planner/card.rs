@@ -1,26 +1,24 @@
-use futures_util::future::try_join5;
+use futures_util::future::try_join4;
 use serde::Deserialize;
 use subtwin_confirm::Refusal;
+use subtwin_kernel::names::shown;
 use subtwin_kernel::{Person, SkuId, UserId, Words};
 
-use super::standing::refused;
 use super::{named, unavailable};
 use crate::entra::Entra;
 use crate::graph::Read;
 use crate::products::product_name;
-use crate::wire::{Found, Object};
+use crate::wire::{Found, Object, User};
 
 /// What the twin tells a colleague about a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PersonCard {
-    /// The person.
-    pub person: Person,
-    /// Their manager.
-    pub manager: Option<Person>,
+pub(super) struct PersonCard {
+    person: Person,
+    manager: Option<Person>,
     /// The products they have, by name, sorted.
-    pub licences: Vec<String>,
+    licences: Vec<String>,
     /// The groups they are in, by name, sorted.
-    pub groups: Vec<String>,
+    groups: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -31,14 +29,7 @@ struct LicenceDetail {
 }
 
 impl Entra {
-    /// Looks a person up for a colleague. Changes nothing, so it needs no yes.
-    ///
-    /// # Errors
-    /// When the requester may not ask, the person is gone, or the directory does not answer.
-    pub async fn card(&self, person: UserId, requester: UserId) -> Result<PersonCard, Refusal> {
-        if self.is_twin(requester) {
-            return Err(refused());
-        }
+    pub(super) async fn card(&self, person: UserId) -> Result<PersonCard, Refusal> {
         let doing = "looking the person up";
         let details =
             Read::at(format!("/v1.0/users/{person}/licenseDetails")).option("$top", "100");
@@ -55,10 +46,8 @@ impl Entra {
                 Err(cause) => Err(unavailable(doing, cause)),
             }
         };
-        let (standing, user, manager, licences, groups) =
-            try_join5(self.standing(requester), self.target(person), manager, licences, groups)
-                .await?;
-        standing.colleague()?;
+        let user = self.target_user(person, User::SELECT);
+        let (user, manager, licences, groups) = try_join4(user, manager, licences, groups).await?;
         let licences = licences.map(|found| found.value).unwrap_or_default();
         Ok(PersonCard {
             person: user.person(),
@@ -69,7 +58,10 @@ impl Entra {
                     .map(|detail| product_name(detail.sku_id, detail.sku_part_number.as_deref())),
             ),
             groups: sorted(
-                groups.into_iter().filter(Object::is_group).filter_map(|group| group.display_name),
+                groups
+                    .into_iter()
+                    .filter(Object::is_group)
+                    .filter_map(|group| group.display_name.as_deref().map(shown)),
             ),
         })
     }
@@ -77,8 +69,7 @@ impl Entra {
 
 impl PersonCard {
     /// The card as the twin says it.
-    #[must_use]
-    pub fn words(&self) -> Words {
+    pub(super) fn words(&self) -> Words {
         let person = &self.person;
         let mut words = Words::strong(named(person));
         let facts = [

@@ -1,19 +1,21 @@
-use futures_util::future::try_join5;
+use futures_util::future::{try_join, try_join4};
 use serde_json::json;
 use subtwin_confirm::Refusal;
+use subtwin_kernel::names::shown;
 use subtwin_kernel::{
-    Action, Group, GroupId, GroupKind, Method, Person, Plan, Step, Summary, UserId,
+    Action, Group, GroupId, GroupKind, Inverse, Method, Part, SkuId, Step, Touch, UserId,
 };
 
-use super::{account_notes, contains, impossible, listed, named, target_line, unavailable};
+use super::subject::{Draft, Subject, touching};
+use super::{contains, impossible, listed, no_such_group, unavailable};
 use crate::entra::Entra;
 use crate::graph::Read;
 use crate::products::product_name;
-use crate::wire::{Found, Object, WireGroup};
+use crate::wire::{Found, Object, User, WireGroup};
 
 /// What both directions depend on.
 struct Facts {
-    target: Person,
+    subject: Subject,
     wire: WireGroup,
     group: Group,
     owners: Vec<Object>,
@@ -23,23 +25,16 @@ struct Facts {
 }
 
 impl Entra {
-    pub(super) async fn plan_add(
-        &self,
-        person: UserId,
-        group: GroupId,
-        requester: UserId,
-    ) -> Result<Plan, Refusal> {
-        let facts = self.group_facts(person, group, requester).await?;
-        let (target, name) = (&facts.target, &facts.group.display_name);
+    pub(super) async fn add_member(&self, person: UserId, group: GroupId) -> Result<Part, Refusal> {
+        let facts = self.group_facts(person, group).await?;
+        let (subject, name) = (&facts.subject, &facts.group.display_name);
         if facts.is_member {
             let already =
-                format!("{} is already in the {}.", named(target), described(&facts.group));
+                format!("{} is already in the {}.", subject.named(), described(&facts.group));
             return Err(Refusal::AlreadySo(already));
         }
-        let mut consequences = vec![format!(
-            "{} gets access to everything {name} gives access to.",
-            target.display_name
-        )];
+        let mut consequences =
+            vec![format!("{} gets access to everything {name} gives access to.", subject.name())];
         if facts.wire.is_team() {
             consequences.push(
                 "A team stands behind the group: its channels and files open, too.".to_owned(),
@@ -54,18 +49,16 @@ impl Entra {
                 listed(&licences)
             ));
         }
-        consequences.extend(account_notes(target));
         let link = format!("{}/v1.0/directoryObjects/{person}", self.graph().address());
-        Ok(Plan {
-            action: Action::GroupMemberAdd { person, group },
-            steps: vec![Step {
+        let part = subject.part(
+            Action::GroupMemberAdd { person, group },
+            Step {
                 method: Method::Post,
                 path: format!("/v1.0/groups/{group}/members/$ref"),
                 body: Some(json!({"@odata.id": link})),
-            }],
-            summary: Summary {
-                headline: format!("Add {} to the {}.", named(target), described(&facts.group)),
-                target: target_line(target),
+            },
+            Draft {
+                headline: format!("Add {} to the {}.", subject.named(), described(&facts.group)),
                 object: Some(described(&facts.group)),
                 before: format!("Not a member. {}", facts.counted(|members| members)),
                 after: format!("A member. {}", facts.counted(|members| members.saturating_add(1))),
@@ -73,25 +66,25 @@ impl Entra {
                 undo: "Membership can be taken away again; what was read or copied meanwhile \
                        cannot."
                     .to_owned(),
-                appears_as: self.appears_as(),
             },
-        })
+            Inverse::Action(Action::GroupMemberRemove { person, group }),
+        );
+        Ok(touching(part, facts.touched(person)))
     }
 
-    pub(super) async fn plan_take_out(
+    pub(super) async fn remove_member(
         &self,
         person: UserId,
         group: GroupId,
-        requester: UserId,
-    ) -> Result<Plan, Refusal> {
-        let facts = self.group_facts(person, group, requester).await?;
-        let (target, name) = (&facts.target, &facts.group.display_name);
+    ) -> Result<Part, Refusal> {
+        let facts = self.group_facts(person, group).await?;
+        let (subject, name) = (&facts.subject, &facts.group.display_name);
         if !facts.is_member {
-            let already = format!("{} is not in the {}.", named(target), described(&facts.group));
+            let already = format!("{} is not in the {}.", subject.named(), described(&facts.group));
             return Err(Refusal::AlreadySo(already));
         }
         let mut consequences =
-            vec![format!("{} loses the access that {name} gives.", target.display_name)];
+            vec![format!("{} loses the access that {name} gives.", subject.name())];
         if facts.wire.is_team() {
             consequences.push(
                 "A team stands behind the group: its channels and files close, too.".to_owned(),
@@ -106,20 +99,22 @@ impl Entra {
             ));
         }
         if contains(&facts.owners, person.guid()) {
-            consequences.push(format!("{} stays an owner of the group.", target.display_name));
+            consequences.push(format!("{} stays an owner of the group.", subject.name()));
         }
-        consequences.extend(account_notes(target));
-        Ok(Plan {
-            action: Action::GroupMemberRemove { person, group },
-            steps: vec![Step {
+        let part = subject.part(
+            Action::GroupMemberRemove { person, group },
+            Step {
                 method: Method::Delete,
                 // Without `/$ref` the same request would delete the person.
                 path: format!("/v1.0/groups/{group}/members/{person}/$ref"),
                 body: None,
-            }],
-            summary: Summary {
-                headline: format!("Remove {} from the {}.", named(target), described(&facts.group)),
-                target: target_line(target),
+            },
+            Draft {
+                headline: format!(
+                    "Remove {} from the {}.",
+                    subject.named(),
+                    described(&facts.group)
+                ),
                 object: Some(described(&facts.group)),
                 before: format!("A member. {}", facts.counted(|members| members)),
                 after: format!(
@@ -128,36 +123,26 @@ impl Entra {
                 ),
                 consequences,
                 undo: "The person can be added again.".to_owned(),
-                appears_as: self.appears_as(),
             },
-        })
+            Inverse::Action(Action::GroupMemberAdd { person, group }),
+        );
+        Ok(touching(part, facts.touched(person)))
     }
 
-    async fn group_facts(
-        &self,
-        person: UserId,
-        group: GroupId,
-        requester: UserId,
-    ) -> Result<Facts, Refusal> {
+    async fn group_facts(&self, person: UserId, group: GroupId) -> Result<Facts, Refusal> {
         let doing = "looking at the group";
         let found =
             async { self.wire_group(group).await.map_err(|cause| unavailable(doing, cause)) };
         let people = async {
-            let owners = Read::at(format!("/v1.0/groups/{group}/owners"))
-                .option("$select", "id,displayName")
-                .option("$top", "100");
             let count = Read::at(format!("/v1.0/groups/{group}/members"))
                 .option("$select", "id")
                 .option("$count", "true")
                 .option("$top", "1")
                 .eventual();
-            let (owners, counted) = futures_util::future::try_join(
-                self.graph().find::<Found<Object>>(&owners),
-                self.graph().find::<Found<Object>>(&count),
-            )
-            .await
-            .map_err(|cause| unavailable(doing, cause))?;
-            let owners = owners.map(|found| found.value).unwrap_or_default();
+            let (owners, counted) =
+                try_join(self.owners(group), self.graph().find::<Found<Object>>(&count))
+                    .await
+                    .map_err(|cause| unavailable(doing, cause))?;
             Ok((owners, counted.and_then(|found| found.count)))
         };
         let groups = async {
@@ -168,23 +153,33 @@ impl Entra {
                 Err(cause) => Err(unavailable("looking at the person's groups", cause)),
             }
         };
-        let (standing, user, found, (owners, members), groups) =
-            try_join5(self.standing(requester), self.target(person), found, people, groups).await?;
-        standing.helpdesk_or(contains(&owners, requester.guid()))?;
-        let wire = found.ok_or_else(|| {
-            impossible("no-such-group", "That group is not in the directory any more.")
-        })?;
+        let subject = self.subject(person, User::SELECT);
+        let (subject, found, (owners, members), groups) =
+            try_join4(subject, found, people, groups).await?;
+        let wire = found.ok_or_else(no_such_group)?;
         let group = wire.group();
         changeable(&group)?;
         let is_member = contains(&groups, group.id.guid());
-        Ok(Facts { target: user.person(), wire, group, owners, members, is_member })
+        Ok(Facts { subject, wire, group, owners, members, is_member })
     }
 }
 
 impl Facts {
+    /// The products somebody gets through the group, or loses with it.
+    fn touched(&self, person: UserId) -> impl Iterator<Item = Touch> {
+        self.skus().into_iter().map(move |sku| Touch::Licence { person, sku })
+    }
+
+    fn skus(&self) -> Vec<SkuId> {
+        let mut skus = self.wire.licences();
+        skus.sort();
+        skus.dedup();
+        skus
+    }
+
     fn licences(&self) -> Vec<String> {
         let mut names: Vec<String> =
-            self.wire.licences().into_iter().map(|sku| product_name(sku, None)).collect();
+            self.skus().into_iter().map(|sku| product_name(sku, None)).collect();
         names.sort();
         names.dedup();
         names
@@ -192,8 +187,11 @@ impl Facts {
 
     /// The size of the group, and who looks after it.
     fn counted(&self, change: impl Fn(u64) -> u64) -> String {
-        let mut owners: Vec<String> =
-            self.owners.iter().filter_map(|owner| owner.display_name.clone()).collect();
+        let mut owners: Vec<String> = self
+            .owners
+            .iter()
+            .filter_map(|owner| owner.display_name.as_deref().map(shown))
+            .collect();
         owners.sort();
         owners.truncate(5);
         let owned = if owners.is_empty() {

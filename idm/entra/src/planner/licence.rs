@@ -1,25 +1,27 @@
-use futures_util::future::{join_all, try_join3};
+use futures_util::future::{join_all, try_join};
 use serde_json::json;
 use subtwin_confirm::Refusal;
-use subtwin_kernel::{Action, GroupId, Licence, Method, Plan, SkuId, Step, Summary, UserId};
+use subtwin_kernel::{
+    Action, GroupId, Inverse, Licence, Method, Part, Property, SkuId, Step, UserId,
+};
 use uuid::Uuid;
 
-use super::{account_notes, impossible, listed, named, target_line, unavailable};
+use super::subject::{Draft, Subject};
+use super::{impossible, listed, unavailable};
 use crate::entra::Entra;
 use crate::products::product_name;
 use crate::wire::{LicenceState, ServicePlan, Sku, User};
 
 impl Entra {
-    pub(super) async fn plan_assign(
+    pub(super) async fn assign_licence(
         &self,
         person: UserId,
         sku: SkuId,
-        requester: UserId,
-    ) -> Result<Plan, Refusal> {
-        let (standing, user, skus) = self.facts(person, requester).await?;
-        standing.helpdesk()?;
-        let target = user.person();
-        let held = user.licences();
+        asked_off: &[Uuid],
+        before: &[Part],
+    ) -> Result<Part, Refusal> {
+        let (subject, skus) = self.licence_facts(person).await?;
+        let held = subject.user.licences();
         let owned = owned(&skus, sku)?;
         let licence = owned.licence();
         let product = &licence.product;
@@ -31,31 +33,45 @@ impl Entra {
                 Some(group) => format!(" through the group {}", self.group_name(group).await),
                 None => String::new(),
             };
-            let already = format!("{} already has {product}{through}.", named(&target));
+            let already = format!("{} already has {product}{through}.", subject.named());
             return Err(Refusal::AlreadySo(already));
         }
-        if target.usage_location.is_none() {
-            return Err(impossible("no-usage-location", no_usage_location(&target.display_name)));
+        if subject.person.usage_location.is_none() && !sets_usage_location(before, person) {
+            return Err(impossible("no-usage-location", no_usage_location(subject.name())));
         }
         can_be_given(owned)?;
-        if licence.free == 0 {
-            return Err(impossible(
-                "no-seats",
+        // Seats that this very plan takes first are not free any more.
+        let free = licence.free.saturating_sub(taken(before, sku));
+        if free == 0 {
+            let reason = if licence.free == 0 {
                 format!(
                     "No {product} licence is free: all {} are in use. Free one or buy another, \
                      then ask me again.",
                     licence.total
-                ),
-            ));
+                )
+            } else {
+                format!(
+                    "No {product} licence is left for {}: only {} of {} are free, and the others \
+                     you named come first.",
+                    subject.named(),
+                    licence.free,
+                    licence.total
+                )
+            };
+            return Err(impossible("no-seats", reason));
         }
 
         // A second assignment replaces the switched-off services, so the old choice goes along.
-        let off = user.direct(sku).and_then(|state| state.disabled_plans).unwrap_or_default();
+        let off = if asked_off.is_empty() {
+            subject.user.direct(sku).and_then(|state| state.disabled_plans).unwrap_or_default()
+        } else {
+            asked_off.to_vec()
+        };
         let mut consequences = vec!["Uses one paid seat.".to_owned()];
         if !off.is_empty() {
             consequences.push(format!(
                 "The services that were switched off for {} stay switched off ({}).",
-                target.display_name,
+                subject.name(),
                 off.len()
             ));
         }
@@ -65,43 +81,35 @@ impl Entra {
                     .to_owned(),
             );
         }
-        consequences.extend(account_notes(&target));
-        Ok(Plan {
-            action: Action::LicenseAssign { person, sku },
-            steps: vec![assign_step(person, Some((sku, &off)), None)],
-            summary: Summary {
+        let step = assign_step(person, Some((sku, &off)), None);
+        Ok(subject.part(
+            Action::LicenseAssign { person, sku, disabled_plans: off },
+            step,
+            Draft {
                 headline: format!(
                     "Give {} {} {product} licence.",
-                    named(&target),
+                    subject.named(),
                     article(product)
                 ),
-                target: target_line(&target),
                 object: Some(format!("{product} licence")),
-                before: format!("{} {}", having(&held, &skus), seats(&licence, licence.free)),
+                before: format!("{} {}", having(&held, &skus), seats(&licence, free)),
                 after: format!(
                     "Has {product}{}. {}",
                     if held.is_empty() { "" } else { " as well" },
-                    seats(&licence, licence.free.saturating_sub(1))
+                    seats(&licence, free.saturating_sub(1))
                 ),
                 consequences,
                 undo: "The licence can be taken away again; what was stored with it by then \
                        enters its retention period."
                     .to_owned(),
-                appears_as: self.appears_as(),
             },
-        })
+            Inverse::Action(Action::LicenseRemove { person, sku }),
+        ))
     }
 
-    pub(super) async fn plan_remove(
-        &self,
-        person: UserId,
-        sku: SkuId,
-        requester: UserId,
-    ) -> Result<Plan, Refusal> {
-        let (standing, user, skus) = self.facts(person, requester).await?;
-        standing.helpdesk()?;
-        let target = user.person();
-        let held = user.licences();
+    pub(super) async fn remove_licence(&self, person: UserId, sku: SkuId) -> Result<Part, Refusal> {
+        let (subject, skus) = self.licence_facts(person).await?;
+        let held = subject.user.licences();
         let owned = skus.iter().find(|owned| owned.sku_id == sku);
         let product = owned.map_or_else(|| product_name(sku, None), Sku::product);
 
@@ -110,9 +118,9 @@ impl Entra {
             .filter(|state| state.sku_id == sku)
             .filter_map(|state| state.assigned_by_group)
             .collect();
-        if user.direct(sku).is_none() {
+        let Some(direct) = subject.user.direct(sku) else {
             if groups.is_empty() {
-                let already = format!("{} does not have {product}.", named(&target));
+                let already = format!("{} does not have {product}.", subject.named());
                 return Err(Refusal::AlreadySo(already));
             }
             return Err(impossible(
@@ -120,11 +128,11 @@ impl Entra {
                 format!(
                     "{} has {product} through the group {}. To take it away, ask me to remove them \
                      from that group instead.",
-                    named(&target),
+                    subject.named(),
                     self.group_names(&groups).await
                 ),
             ));
-        }
+        };
 
         let mut consequences = Vec::new();
         if groups.is_empty() {
@@ -132,11 +140,7 @@ impl Entra {
             if lost.is_empty() {
                 consequences.push("Access to what the product contains ends.".to_owned());
             } else {
-                consequences.push(format!(
-                    "These stop for {}: {}.",
-                    target.display_name,
-                    listed(&lost)
-                ));
+                consequences.push(format!("These stop for {}: {}.", subject.name(), listed(&lost)));
             }
             consequences.push(
                 "Data kept by these services enters its retention period and is deleted after it."
@@ -145,11 +149,10 @@ impl Entra {
         } else {
             consequences.push(format!(
                 "{} keeps {product} through the group {}; only the direct assignment goes.",
-                target.display_name,
+                subject.name(),
                 self.group_names(&groups).await
             ));
         }
-        consequences.extend(account_notes(&target));
         let licence = owned.map(Sku::licence);
         let seats = |more: u32| match &licence {
             Some(licence) => format!(" {}", seats(licence, licence.free.saturating_add(more))),
@@ -157,12 +160,12 @@ impl Entra {
         };
         let freed = u32::from(groups.is_empty());
         let after = if groups.is_empty() { "No longer has" } else { "Has only through a group" };
-        Ok(Plan {
-            action: Action::LicenseRemove { person, sku },
-            steps: vec![assign_step(person, None, Some(sku))],
-            summary: Summary {
-                headline: format!("Take the {product} licence away from {}.", named(&target)),
-                target: target_line(&target),
+        let disabled_plans = direct.disabled_plans.unwrap_or_default();
+        Ok(subject.part(
+            Action::LicenseRemove { person, sku },
+            assign_step(person, None, Some(sku)),
+            Draft {
+                headline: format!("Take the {product} licence away from {}.", subject.named()),
                 object: Some(format!("{product} licence")),
                 before: format!("{}{}", having(&held, &skus), seats(0)),
                 after: format!("{after} {product}.{}", seats(freed)),
@@ -170,20 +173,16 @@ impl Entra {
                 undo: "The licence can be given again while a seat is free; data comes back only \
                        within its retention period."
                     .to_owned(),
-                appears_as: self.appears_as(),
             },
-        })
+            Inverse::Action(Action::LicenseAssign { person, sku, disabled_plans }),
+        ))
     }
 
-    async fn facts(
-        &self,
-        person: UserId,
-        requester: UserId,
-    ) -> Result<(super::standing::Standing, User, Vec<Sku>), Refusal> {
+    async fn licence_facts(&self, person: UserId) -> Result<(Subject, Vec<Sku>), Refusal> {
         let skus = async {
             self.skus().await.map_err(|cause| unavailable("reading the tenant's licences", cause))
         };
-        try_join3(self.standing(requester), self.target(person), skus).await
+        try_join(self.subject(person, User::SELECT_LICENCES), skus).await
     }
 
     async fn group_names(&self, groups: &[GroupId]) -> String {
@@ -199,6 +198,22 @@ impl Entra {
             Ok(None) | Err(_) => group.to_string(),
         }
     }
+}
+
+/// How many seats of a product the parts of a plan take.
+fn taken(parts: &[Part], wanted: SkuId) -> u32 {
+    let takes =
+        |part: &&Part| matches!(part.action, Action::LicenseAssign { sku, .. } if sku == wanted);
+    u32::try_from(parts.iter().filter(takes).count()).unwrap_or(u32::MAX)
+}
+
+fn sets_usage_location(parts: &[Part], of: UserId) -> bool {
+    parts.iter().any(|part| match &part.action {
+        Action::UserUpdate { person, set } => {
+            *person == of && set.get(&Property::UsageLocation).is_some_and(|to| !to.is_empty())
+        }
+        _ => false,
+    })
 }
 
 fn owned(skus: &[Sku], sku: SkuId) -> Result<&Sku, Refusal> {

@@ -224,6 +224,7 @@ fn what_is_said_about_licences_conforms_to_graphs_model() {
 fn plans_that_exclude_or_need_each_other_are_refused_and_nothing_happens() {
     let desk = desk();
     let (e3, e5, f3) = (desk.sku("SPE_E3"), desk.sku("SPE_E5"), desk.sku("SPE_F1"));
+    desk.world().tenant.quirks.plans_exclude = true;
     desk.world().tenant.skus.get_mut(e5).unwrap().enabled += 1;
     desk.send("POST", SARAH, add(e3)).unwrap();
     let message = refused(&desk, add(f3));
@@ -238,6 +239,8 @@ fn plans_that_exclude_or_need_each_other_are_refused_and_nothing_happens() {
     assert!(message.contains("depends on the service plan(s)"), "{message}");
     assert!(message.contains(&plan("MCOEV").to_string()), "{message}");
     desk.send("POST", SARAH, without("MCOEV")).unwrap();
+    desk.world().tenant.quirks.plans_exclude = false;
+    desk.send("POST", SARAH, add(f3)).unwrap();
 }
 
 #[test]

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use super::apps::SAMPLE_CLI_APP;
 use super::{Dice, day};
-use crate::tenant::{Actor, Audit, Entry, Target, TargetKind, Tenant, User};
+use crate::tenant::{Actor, Audit, Entry, ModifiedProperty, Target, TargetKind, Tenant, User};
 
 /// What happened before anybody looked: Victor left and Sarah was hired.
 pub(super) fn told(tenant: &Tenant, dice: &mut Dice) -> Audit {
@@ -15,7 +15,7 @@ pub(super) fn told(tenant: &Tenant, dice: &mut Dice) -> Audit {
     ) else {
         return audit;
     };
-    let mut entry = |activity, operation, target: &User, at: Timestamp| {
+    let mut entry = |activity, operation, target: &User, at: Timestamp, properties| {
         let correlation = dice.guid();
         audit.entries.push(Entry {
             id: format!("Directory_{correlation}_NXG5K_{}", dice.percent()),
@@ -36,7 +36,7 @@ pub(super) fn told(tenant: &Tenant, dice: &mut Dice) -> Audit {
                 id: target.id,
                 display_name: Some(target.display_name.clone()),
                 upn: Some(target.upn.clone()),
-                properties: Vec::new(),
+                properties,
             }],
             user_agent: None,
             service: "Core Directory",
@@ -44,7 +44,12 @@ pub(super) fn told(tenant: &Tenant, dice: &mut Dice) -> Audit {
             failed: false,
         });
     };
-    entry("Disable account", "Update", victor, day(985));
-    entry("Add user", "Add", sarah, sarah.created);
+    let blocked = ModifiedProperty {
+        name: "AccountEnabled",
+        old: Some("[true]".to_owned()),
+        new: Some("[false]".to_owned()),
+    };
+    entry("Disable account", "Update", victor, day(985), vec![blocked]);
+    entry("Add user", "Add", sarah, sarah.created, Vec::new());
     audit
 }

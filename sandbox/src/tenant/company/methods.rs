@@ -1,6 +1,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use super::Dice;
 use crate::tenant::{Method, MethodKind, Methods, Proof, Tenant, User};
@@ -73,7 +74,8 @@ fn methods(user: &User, kinds: &[MethodKind], dice: &mut Dice) -> Methods {
     for (at, kind) in (1..).zip(kinds) {
         let created =
             user.created.saturating_add(SignedDuration::from_hours(at)).unwrap_or(user.created);
-        methods.registered.extend(method(user, *kind, created, dice));
+        let ids = [dice.guid(), dice.guid()];
+        methods.registered.extend(sample_method(user, *kind, created, ids));
     }
     // An app comes before a phone, as the cloud prefers it.
     let default = [MethodKind::Authenticator, MethodKind::Phone, MethodKind::SoftwareOath]
@@ -83,9 +85,14 @@ fn methods(user: &User, kinds: &[MethodKind], dice: &mut Dice) -> Methods {
     methods
 }
 
-fn method(user: &User, kind: MethodKind, created: Timestamp, dice: &mut Dice) -> Option<Method> {
+/// A plausible method of this kind for somebody; `None` for the kinds that nobody registers.
+pub(crate) fn sample_method(
+    user: &User,
+    kind: MethodKind,
+    created: Timestamp,
+    [guid, other]: [Uuid; 2],
+) -> Option<Method> {
     let given = user.given_name.clone().unwrap_or_default();
-    let guid = dice.guid();
     let (id, proof) = match kind {
         MethodKind::Phone => {
             let number = format!("+1 42555501{:02}", user.id.as_u128() % 100);
@@ -108,9 +115,8 @@ fn method(user: &User, kind: MethodKind, created: Timestamp, dice: &mut Dice) ->
             (EMAIL.to_owned(), Proof::Email { address: format!("{alias}@example.net") })
         }
         MethodKind::External => {
-            let configuration = dice.guid();
             let name = "Contoso Token Service".to_owned();
-            (guid.to_string(), Proof::External { name, configuration })
+            (guid.to_string(), Proof::External { name, configuration: other })
         }
         // Everybody has the one; nobody starts with the other.
         MethodKind::Password | MethodKind::AccessPass => return None,
@@ -119,15 +125,15 @@ fn method(user: &User, kind: MethodKind, created: Timestamp, dice: &mut Dice) ->
 }
 
 /// Ids of keys look like this in the cloud.
-fn key_id(guid: uuid::Uuid) -> String {
+fn key_id(guid: Uuid) -> String {
     format!("{}2", URL_SAFE_NO_PAD.encode(guid.into_bytes()))
 }
 
-fn laptop(guid: uuid::Uuid) -> String {
+fn laptop(guid: Uuid) -> String {
     format!("LAPTOP-{}", short(guid))
 }
 
-fn short(guid: uuid::Uuid) -> String {
+fn short(guid: Uuid) -> String {
     guid.simple().to_string().chars().take(6).collect::<String>().to_uppercase()
 }
 

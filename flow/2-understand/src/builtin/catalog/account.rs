@@ -5,6 +5,15 @@ use subtwin_kernel::Tool::{
     AccountBlock, AccountUnblock, MfaReset, PasswordReset, SigninExplain, TapIssue, UserUpdate,
 };
 
+/// A request that could be two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Doubt {
+    /// "Unlock Ann": her account, her password, her sign-ins.
+    Unlock,
+    /// "Make Bob Hale Ann's manager": who is called what?
+    Manager,
+}
+
 pub(super) const TABLE: &[(Tool, &[&str])] = &[
     (
         SigninExplain,
@@ -58,7 +67,12 @@ pub(super) const TABLE: &[(Tool, &[&str])] = &[
             "can|could|may {P} have|get a? new|fresh|temporary|temp|different password|pw",
             "can|could|may {P} have|get a? password|pw reset",
             "can|could {M} password|pw be reset|changed|renewed",
+            "reset {Q} password|pw",
+            "reset password|pw {Q}",
+            "a? password|pw reset for? {Q}",
+            "help {P} to? reset|change his|her|their password|pw",
             "reset|change|renew the|a? password|pw",
+            "a? password|pw reset",
         ],
     ),
     (
@@ -75,7 +89,7 @@ pub(super) const TABLE: &[(Tool, &[&str])] = &[
             "can|could|may {Q} be given|issued {A}",
             "let {Q} have|get {A}",
             "let {Q} sign|log in|on with {A}",
-            "{A} for {Q} {T}",
+            "{A} for? {Q} {T}",
             "give|issue|create|make|generate|set up? {A}",
         ],
     ),
@@ -86,7 +100,9 @@ pub(super) const TABLE: &[(Tool, &[&str])] = &[
             "reset|clear|wipe|remove|delete|drop all|every? of? {M} {V}",
             "reset|clear|wipe|renew {W} of|for|from|on {Q}",
             "reset|clear|wipe|remove|delete|drop {V} of|for|from|on {Q}",
-            "do|perform|start? a|an|the? {W} reset of|for|on {Q}",
+            "reset {W} {Q}",
+            "do|perform|start? a|an|the? {W} reset of|for|on? {Q}",
+            "reset|clear {W}",
             "i|we need|want|require a|an|the? {W} reset for {Q}",
             "i|we need|want {M} {W} reset|cleared|wiped",
             "{Q} needs|need|wants|want|requires|require a|an {W} reset",
@@ -108,7 +124,8 @@ pub(super) const TABLE: &[(Tool, &[&str])] = &[
             "stop|prevent|block|disable signin|signins|login|logins|logon of|for|by|from {P}",
             "block|disable|suspend {M} signin|signins|login|logins|logon|user",
             "block|disable|suspend {M} sign in|ins|on",
-            "block|disable|suspend|lock|deactivate|freeze the? user? account|accounts|user|users of|for {P}",
+            "block|disable|suspend|lock|deactivate|freeze the? user? account|accounts|user|users of|for? {P}",
+            "block|disable|suspend|deactivate|freeze an|the|this? account|user",
             "block|disable|suspend|lock|deactivate|freeze {M} user|entra|microsoft|365|m365|office|work|company? account|accounts|profile|profiles",
             "turn|switch|shut off {M} account|accounts",
             "turn|switch|shut {M} account|accounts off",
@@ -127,7 +144,8 @@ pub(super) const TABLE: &[(Tool, &[&str])] = &[
         AccountUnblock,
         &[
             "unblock|enable|reenable|reactivate|unsuspend|unfreeze|activate|restore {M} user|entra|microsoft|365|m365|office|work|company? account|accounts|profile|profiles",
-            "unblock|enable|reenable|reactivate|unsuspend|unfreeze|activate the? user? account|accounts|user|users of|for {P}",
+            "unblock|enable|reenable|reactivate|unsuspend|unfreeze|activate the? user? account|accounts|user|users of|for? {P}",
+            "unblock|reenable|reactivate|unsuspend an|the|this? account|user",
             "unblock|enable|reenable|reactivate {M} signin|signins|login|logins|logon",
             "unblock|enable|reenable|reactivate {M} sign in|ins|on",
             "unblock|enable|reenable|reactivate sign in|ins|on of|for {P}",
@@ -153,7 +171,11 @@ pub(super) const TABLE: &[(Tool, &[&str])] = &[
     (
         UserUpdate,
         &[
-            "make|set {Z} as? {M} new? manager|boss|supervisor",
+            "make|set {Z} as {M} new? manager|boss|supervisor",
+            // Where one name ends and the next begins must be plain.
+            "make|set {Z} {X} new? manager|boss|supervisor",
+            "make|set {N} {O} new? manager|boss|supervisor",
+            "make|set {Y} {M} new? manager|boss|supervisor",
             "make|set {Z} as|the|a|new? the|new? new? manager|boss|supervisor of|for {P}",
             "set|change|update|switch|correct|fix {M} manager|boss|supervisor to|as {Z}",
             "set|change|update|switch|correct|fix the? manager|boss|supervisor of|for {P} to|as {Z}",
@@ -163,7 +185,7 @@ pub(super) const TABLE: &[(Tool, &[&str])] = &[
             "{P} will|should|must now? report to {Z}",
             "{P} is|are now reporting to {Z}",
             "let|have|make {P} report to {Z}",
-            "{M} new manager|boss|supervisor is {Z}",
+            "{M} new manager|boss|supervisor is|will be? {Z}",
             "{M} manager|boss|supervisor is now {Z}",
             "{M} manager|boss|supervisor should|must|needs to? now? be {Z}",
             "{Z} is now {M} new? manager|boss|supervisor",
@@ -195,6 +217,7 @@ pub(super) const SHORT: &[(Tool, &[&str])] = &[
         PasswordReset,
         &[
             "reset|change|renew it|that|hers|his|theirs|mine",
+            "set|make|create|issue|give|get him|her|them|me? a? new one|password|pw",
             "needs|need|wants|want a? new one|password",
             "{M}",
         ],
@@ -228,6 +251,7 @@ pub(super) const TROUBLES: &[(Tool, &[&str])] = &[
             "{M} sign|log in|on does-not-work any|anymore? more?",
             "{P} has|have|is|are|am having? a|some? trouble|problems|problem|issues|difficulties signing|logging|getting in|on|into to? his|her|their|my|the? account|teams|outlook?",
             "{P} has|have|is|are|am having? a|some? trouble|problems|problem|issues with his|her|their|my|the login|signin|logins|signins",
+            "{P} needs|need help signing|logging|getting in|on|into to? his|her|their|my|the? account?",
             "{M} login|logon|signin fails|failed",
             "{M} sign|log in|on fails|failed",
         ],
@@ -235,20 +259,39 @@ pub(super) const TROUBLES: &[(Tool, &[&str])] = &[
     (
         PasswordReset,
         &[
-            "{P} has|have? just? forgot|forgotten|lost|mislaid his|her|their|my login|account? password|pw|passwords again?",
-            "forgot|forgotten|lost {M} password|pw again?",
+            "{P} has|have? just? forgot|forgotten|lost|mislaid his|her|their|my|the? login|account? password|pw|passwords again?",
+            "forgot|forgotten|lost {X} password|pw again?",
         ],
     ),
 ];
 
-/// Words with two meanings here.
-pub(super) const UNLOCK: &[((), &[&str])] = &[(
-    (),
-    &[
-        "unlock {P}",
-        "unlock {M} user|work? account|accounts|profile",
-        "unlock the? user? account|accounts|user of|for {P}",
-        "can|could {P} be unlocked",
-        "{P} needs|need|must|should|has|have to? be unlocked",
-    ],
-)];
+/// Two requests with one verb.
+pub(super) const PAIRS: &[([Tool; 2], &[&str])] = &[
+    (
+        [PasswordReset, MfaReset],
+        &[
+            "reset {M} password|pw and|& {W}",
+            "reset password|pw and|& {W} for|of {Q}",
+            "reset the password|pw and|& {W} for|of {Q}",
+        ],
+    ),
+    (
+        [MfaReset, PasswordReset],
+        &["reset {M} {W} and|& password|pw", "reset {W} and|& password|pw for|of {Q}"],
+    ),
+];
+
+/// What could be meant in two ways, and so is asked about.
+pub(super) const DOUBTS: &[(Doubt, &[&str])] = &[
+    (Doubt::Manager, &["make|set {Z} {M} new? manager|boss|supervisor"]),
+    (
+        Doubt::Unlock,
+        &[
+            "unlock {P}",
+            "unlock {M} user|work? account|accounts|profile",
+            "unlock the? user? account|accounts|user of|for {P}",
+            "can|could {P} be unlocked",
+            "{P} needs|need|must|should|has|have to? be unlocked",
+        ],
+    ),
+];

@@ -78,7 +78,7 @@ const PASSWORD: &[(&str, &str)] = &[
     ("Sarah doesn't remember her password", "password Sarah"),
     ("Sarah forgot her password, please reset it", "password Sarah"),
     ("Sarah forgot her password, can you help?", "password Sarah"),
-    ("Bob lost his password. Can you set a new one?", "decline"),
+    ("Bob lost his password. Can you set a new one?", "password Bob"),
     ("Ann forgot her password and needs a new one", "password Ann"),
     ("new password for Ann", "password Ann"),
     ("a new password for Ann please", "password Ann"),
@@ -102,9 +102,25 @@ const PASSWORD: &[(&str, &str)] = &[
     ("reset the password of Ann's manager", "password manager of Ann"),
     ("Ann can't sign in, please reset her password", "password Ann"),
     ("Ann is locked out. Give her a new password", "password Ann"),
-    ("reset Sarah from Finance's password", "decline"),
+    ("reset Sarah from Finance's password", "password Sarah from Finance"),
     ("reset the password for Sarah from Finance", "password Sarah from Finance"),
     ("reset the password", "say"),
+    ("reset password", "say"),
+    ("password reset please", "say"),
+    ("needs a new password", "say"),
+    ("reset ann password", "password ann"),
+    ("reset password ann", "password ann"),
+    ("Ann forgot password", "password Ann"),
+    ("help me reset my password", "password me"),
+    ("could you help Ann reset her password", "password Ann"),
+    ("reset my colleague Ann's password", "password Ann"),
+    ("Ann forgot her password, give her a new one", "password Ann"),
+    ("Ann's password expired", "say"),
+    ("Ann's password expired. Reset her password", "password Ann"),
+    (
+        "Hi Sam,\nplease reset Bob Hale's password.\n\nKind regards,\nDoug Price",
+        "password Bob Hale",
+    ),
 ];
 
 const PASS: &[(&str, &str)] = &[
@@ -149,6 +165,10 @@ const PASS: &[(&str, &str)] = &[
     ("give Ann and Bob a TAP for 2 hours", "pass Ann 120 min ; pass Bob 120 min"),
     ("give Ann a TAP and Bob a reusable TAP", "pass Ann ; pass Bob reusable"),
     ("issue a TAP", "say"),
+    ("TAP Ann", "pass Ann"),
+    ("issue a TAP for Ann, valid for 60 minutes, reusable", "pass Ann 60 min reusable"),
+    ("tap for ann and bob, 2 hours", "pass ann 120 min ; pass bob 120 min"),
+    ("give Ann a TAP for 45 min, one-time", "pass Ann 45 min"),
 ];
 
 const METHODS: &[(&str, &str)] = &[
@@ -186,6 +206,11 @@ const METHODS: &[(&str, &str)] = &[
     ("require re-registration of MFA for Ann", "mfa Ann"),
     ("Ann has to re-register for MFA", "mfa Ann"),
     ("reset MFA on Ann's account", "mfa Ann"),
+    ("reset mfa ann", "mfa ann"),
+    ("mfa reset ann", "mfa ann"),
+    ("reset MFA", "say"),
+    ("Ann's phone broke, reset MFA", "mfa Ann"),
+    ("Ann lost her phone and needs an MFA reset", "mfa Ann"),
     ("Hi Sam, could you reset the MFA for Sarah Lin? Thanks", "mfa Sarah Lin"),
     ("Ann can't sign in, reset her MFA", "mfa Ann"),
 ];
@@ -227,6 +252,16 @@ const BLOCK: &[(&str, &str)] = &[
     ("urgent: block Bob", "block Bob"),
     ("suspend my account", "block me"),
     ("block Sarah's manager", "block manager of Sarah"),
+    ("block account ann.berg@contoso.com", "block ann.berg@contoso.com"),
+    ("block the account", "say"),
+    ("Ann left. Block the account", "block Ann"),
+    ("Ann no longer works here, block her", "block Ann"),
+    ("Bob doesn't work here anymore. Disable his account", "block Bob"),
+    (
+        "block Bob\n- sign him out\n- remove E3 from him",
+        "block Bob ; sign out Bob ; unassign Bob > E3",
+    ),
+    ("please block Bob\nThanks\nUnblock Ann", "block Bob ; unblock Ann"),
 ];
 
 const UNBLOCK: &[(&str, &str)] = &[
@@ -275,7 +310,14 @@ const SEVERAL: &[(&str, &str)] = &[
     ("Ann's laptop was stolen, block her and sign her out", "block Ann ; sign out Ann"),
     ("give Ann an E3 and put her in Finance", "assign Ann < E3 ; add Ann < Finance"),
     ("reset Ann's password and sign her out", "password Ann ; sign out Ann"),
-    ("reset Ann's password and MFA", "decline"),
+    ("reset Ann's password and MFA", "password Ann ; mfa Ann"),
+    ("reset Ann's password and MFA and sign her out", "password Ann ; mfa Ann ; sign out Ann"),
+    ("reset MFA and password for Bob", "mfa Bob ; password Bob"),
+    (
+        "Bob has a new phone and forgot his password, reset his MFA and password",
+        "mfa Bob ; password Bob",
+    ),
+    ("Bob was phished. Reset his password and MFA", "password Bob ; mfa Bob"),
     ("reset Ann's password and reset her MFA", "password Ann ; mfa Ann"),
     ("reset Bob's MFA and give him a TAP for 1 hour", "mfa Bob ; pass Bob 60 min"),
     (
