@@ -116,8 +116,9 @@ impl Desk {
             self.later(|desk| async move {
                 let lane = desk.lane(&asked.chat);
                 let _turn = lane.lock().await;
-                let told = desk.channel.edit(&asked.chat, asked.prompt, &replies::withdrawn());
-                if let Err(cause) = told.await {
+                let words = replies::withdrawn();
+                let told = desk.channel.edit(&asked.chat, asked.prompt, &words).await;
+                if let Err(cause) = told {
                     tracing::warn!(%cause, "an approval could not be withdrawn");
                 }
                 if let Err(cause) = desk.next_approval(&asked.chat).await {
