@@ -125,7 +125,7 @@ impl Entra {
     /// The owners of a group; nobody where there is no such group.
     pub(super) async fn owners(&self, group: GroupId) -> Result<Vec<Object>, GraphError> {
         let read = Read::at(format!("/v1.0/groups/{group}/owners"))
-            .option("$select", "id,displayName")
+            .option("$select", "id,displayName,userPrincipalName")
             .option("$top", "100");
         match self.graph().list(&read, 10).await {
             Err(error) if error.is_not_found() => Ok(Vec::new()),

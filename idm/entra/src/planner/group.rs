@@ -7,7 +7,7 @@ use subtwin_kernel::{
 };
 
 use super::subject::{Draft, Subject, touching};
-use super::{contains, impossible, listed, no_such_group, unavailable};
+use super::{contains, impossible, listed, no_such_group, unavailable, with_upn};
 use crate::entra::Entra;
 use crate::graph::Read;
 use crate::products::product_name;
@@ -187,11 +187,7 @@ impl Facts {
 
     /// The size of the group, and who looks after it.
     fn counted(&self, change: impl Fn(u64) -> u64) -> String {
-        let mut owners: Vec<String> = self
-            .owners
-            .iter()
-            .filter_map(|owner| owner.display_name.as_deref().map(shown))
-            .collect();
+        let mut owners: Vec<String> = self.owners.iter().filter_map(owner).collect();
         owners.sort();
         owners.truncate(5);
         let owned = if owners.is_empty() {
@@ -204,6 +200,15 @@ impl Facts {
             Some(members) => format!("The group has {members} members, {owned}."),
             None => format!("The group has {owned}.").replace("has owned", "is owned"),
         }
+    }
+}
+
+/// An owner by name and UPN; an app has only a name.
+fn owner(owner: &Object) -> Option<String> {
+    let name = owner.display_name.as_deref().map(shown);
+    match (name, owner.user_principal_name.as_deref().map(shown)) {
+        (Some(name), Some(upn)) => Some(with_upn(&name, &upn)),
+        (name, upn) => name.or(upn),
     }
 }
 

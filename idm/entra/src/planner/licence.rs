@@ -37,7 +37,7 @@ impl Entra {
             return Err(Refusal::AlreadySo(already));
         }
         if subject.person.usage_location.is_none() && !sets_usage_location(before, person) {
-            return Err(impossible("no-usage-location", no_usage_location(subject.name())));
+            return Err(impossible("no-usage-location", no_usage_location(&subject.named())));
         }
         can_be_given(owned)?;
         // Seats that this very plan takes first are not free any more.
