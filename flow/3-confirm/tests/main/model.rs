@@ -328,5 +328,5 @@ fn whatever_is_said_a_plan_is_released_exactly_when_every_yes_was_given_and_once
     });
     outcome.unwrap();
     // Otherwise it would have shown little.
-    assert!(released.iter().all(|count| *count > 100), "{released:?}");
+    assert!(released.iter().all(|count| *count > 20), "{released:?}");
 }

@@ -61,6 +61,15 @@ fn one_part_that_was_turned_down_holds_the_whole_plan_back() {
 }
 
 #[test]
+fn of_several_noes_the_last_to_end_counts() {
+    let mut restraint = after_no(licence(SARAH, E3));
+    restraint.turned_down(DOUG, touches(&plan(licence(MONA, E3))), later(100));
+    let both = planned(&[licence(SARAH, E3), licence(MONA, E3)]).unwrap();
+    let until = later(400);
+    assert_eq!(restraint.show(DOUG, &both, later(200)), Err(Restrained::TurnedDown { until }));
+}
+
+#[test]
 fn other_effects_and_other_people_are_not_affected() {
     let mut restraint = after_no(licence(SARAH, E3));
     for other in [licence(MONA, E3), licence(SARAH, VISIO), pass(SARAH)] {
