@@ -45,7 +45,7 @@ impl Channel for Outside {
             return Err(lost("post a message"));
         }
         let id = self.0.with(|state| {
-            state.mix(&words.to_text());
+            state.mix(&format!("{chat} shows: {}", words.to_text()));
             let message = posted(words, state.now);
             let id = state.chats.add(chat, message);
             let manners = state.manners.clone();
