@@ -73,6 +73,7 @@ impl Hands for Outside {
             };
             let sending = Sending { deed: deed.clone(), at: state.now, on_record, already: false };
             state.sendings.entry(id).or_default().push(sending);
+            state.mix(&format!("sent {deed:?} {id}: {fate:?}, effect after {effect:?}"));
             if let Some(after) = effect {
                 state.later(after, Event::Effect { deed: deed.clone(), id });
             }
@@ -96,7 +97,9 @@ impl Hands for Outside {
         Ok(self.0.with(|state| {
             let at = state.replica();
             let account = &state.tenant.at(at).0[index(action.person()).unwrap()];
-            if in_place(account, action, since) { Observed::InPlace } else { Observed::NotThere }
+            let so = in_place(account, action, since);
+            state.mix(&format!("looked at {action:?}: {so}"));
+            if so { Observed::InPlace } else { Observed::NotThere }
         }))
     }
 }

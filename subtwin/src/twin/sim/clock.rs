@@ -30,12 +30,14 @@ impl SimClock {
         Self(Mutex::new(Reading { base, since: None }))
     }
 
-    /// A runtime begins.
-    pub(super) fn begin(&self) {
+    /// A runtime begins. Its timers tick in milliseconds from when it was made, so the first tick
+    /// is waited for: from there on, every time is a whole number of them.
+    pub(super) async fn begin(&self) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
         self.0.lock().unwrap().since = Some(Instant::now());
     }
 
-    /// The runtime's end.
+    /// The runtime's end. Called within it: outside, another time passes.
     pub(super) fn end(&self) {
         let mut reading = self.0.lock().unwrap();
         reading.base = reading.now();

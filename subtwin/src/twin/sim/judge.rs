@@ -415,8 +415,8 @@ fn entries(state: &State, record: &Record, all: bool, tally: &mut Tally) -> Resu
 /// No secret anywhere but in the one message it is shown in.
 fn secrets(state: &State, dir: &std::path::Path, tally: &mut Tally) -> Result<(), String> {
     let mut files = Vec::new();
-    for file in std::fs::read_dir(dir.join("records")).map_err(|cause| cause.to_string())?.flatten()
-    {
+    // Where nothing was ever put on the record, there is no such folder.
+    for file in std::fs::read_dir(dir.join("records")).into_iter().flatten().flatten() {
         files.push(std::fs::read(file.path()).map_err(|cause| cause.to_string())?);
     }
     for secret in &state.secrets {

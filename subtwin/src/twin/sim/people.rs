@@ -82,7 +82,7 @@ impl Manners {
         if state.dice.happens(self.stranger) {
             let other = usize::try_from(state.dice.below(PEOPLE.len() as u64)).unwrap();
             if state.dice.happens(50) {
-                say(state, other, &yes, Meaning::Talk, after / 2);
+                say(state, other, &yes, meaning.clone(), after / 2);
             } else {
                 let mut message = written(other, yes.clone(), Meaning::Talk, state.now);
                 message.author = Author::Person { at: me, foreign: true };

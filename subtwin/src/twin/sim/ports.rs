@@ -45,7 +45,7 @@ impl Channel for Outside {
             return Err(lost("post a message"));
         }
         let id = self.0.with(|state| {
-            state.mix(&words.to_text());
+            state.mix(&format!("{chat} shows: {}", words.to_text()));
             let message = posted(words, state.now);
             let id = state.chats.add(chat, message);
             let manners = state.manners.clone();
@@ -220,7 +220,7 @@ impl Seen for Outside {
 
     async fn finish(&self, chat: &ChatId, message: MessageId) -> Result<(), SeenError> {
         let key = (chat.clone(), message);
-        let finished = self.noting(|kept, _| kept.taken.insert(key, true)).await;
+        let finished = self.noting(|kept, _| kept.taken.insert(key, true)).await.map(|_| ());
         self.0.with(|state| {
             let now = state.now;
             if let Some(message) = state.chats.get_mut(chat, message) {

@@ -127,6 +127,8 @@ pub(super) struct State {
     /// Whether policies changed and nobody told the gate yet.
     pub(super) policies_due: bool,
     pub(super) trace: u64,
+    /// The story is printed as it happens.
+    pub(super) aloud: bool,
     pub(super) now: Timestamp,
     pub(super) points: u64,
     pub(super) kill_at: Option<u64>,
@@ -170,6 +172,7 @@ impl World {
             changed_policies: Vec::new(),
             policies_due: false,
             trace: seed,
+            aloud: false,
             now: start,
             points: 0,
             kill_at: None,
@@ -267,13 +270,20 @@ impl State {
         self.now.saturating_sub(Duration::from_millis(lag)).unwrap()
     }
 
+    /// Adds to the story, from which one run is told from another.
     pub(super) fn mix(&mut self, text: &str) {
+        if self.aloud {
+            println!("{} {text}", self.now.strftime("%H:%M:%S%.3f"));
+        }
         for byte in text.bytes() {
             self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
         }
     }
 
     fn happen(&mut self, event: Event, world: &World) {
+        if self.aloud {
+            println!("{} ({event:?})", self.now.strftime("%H:%M:%S%.3f"));
+        }
         match event {
             Event::Write { chat, message } => self.write(&chat, *message),
             Event::Deliver { chat, message, carries } => self.deliver(&chat, message, carries),
@@ -315,7 +325,8 @@ impl State {
 
     /// Somebody writes, and the twin is notified, mostly.
     fn write(&mut self, chat: &ChatId, message: Message) {
-        self.mix(&message.text);
+        let line = format!("{chat} hears {:?}: {}", message.author, message.text);
+        self.mix(&line);
         let by = message.author.clone();
         let id = self.chats.add(chat, message);
         let Author::Person { .. } = by else { return };
