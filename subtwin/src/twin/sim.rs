@@ -154,9 +154,8 @@ const MOST_FAILURES: usize = 12;
 
 /// A number given on the command line beside the test's name: `seed=7`.
 fn given(name: &str) -> Option<u64> {
-    let values = std::env::args().filter_map(|word| {
-        word.strip_prefix(name)?.strip_prefix('=')?.parse().ok()
-    });
+    let values = std::env::args()
+        .filter_map(|word| word.strip_prefix(name)?.strip_prefix('=')?.parse().ok());
     values.last()
 }
 
