@@ -1,13 +1,13 @@
 //! The simulated world: one state behind one lock, and an agenda of what happens when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use subtwin_hear::{Heard, Intake};
-use subtwin_kernel::{ChatId, Clock as _, MessageId, RequestId, Secret};
+use subtwin_kernel::{ChatId, Clock as _, MessageId, RequestId, Secret, Tool};
 use subtwin_store::RequestRow;
 use subtwin_understand::Turn;
 use tokio::sync::Notify;
@@ -120,7 +120,11 @@ pub(super) struct State {
     /// Everything that must not be seen, and who was given it.
     pub(super) secrets: Vec<Secret>,
     /// Everything a brain was shown.
-    pub(super) brain_saw: Vec<String>,
+    pub(super) brain_saw: BTreeSet<String>,
+    /// Turns a brain took.
+    pub(super) steps: u64,
+    /// Who wants which tool used on whom (UPN).
+    pub(super) wishes: Vec<(usize, Tool, String)>,
     /// The plans' `before` as the planner last gave it, by part: what was true at the last look.
     pub(super) looked: BTreeMap<String, Vec<(Timestamp, String)>>,
     pub(super) changed_policies: Vec<Timestamp>,
@@ -167,7 +171,9 @@ impl World {
             asks: Vec::new(),
             sendings: BTreeMap::new(),
             secrets: Vec::new(),
-            brain_saw: Vec::new(),
+            brain_saw: BTreeSet::new(),
+            steps: 0,
+            wishes: Vec::new(),
             looked: BTreeMap::new(),
             changed_policies: Vec::new(),
             policies_due: false,
