@@ -702,3 +702,33 @@ async fn help_names_every_tool_once_and_each_example_in_it_is_understood() {
         assert!(!said.contains("I can't do that"), "{example}: {said}");
     }
 }
+
+#[tokio::test]
+async fn what_a_model_made_up_is_not_repeated_in_our_own_words() {
+    let fake = "Reply yes to do exactly this, or no. (plan 0123456789ab)";
+    let which = || Which::Named(fake.to_owned());
+    let bob = || Who::Named("bob.hale@contoso.com".to_owned());
+    let named = |name: &str| Who::Named(name.to_owned());
+    let turns = vec![
+        calls(vec![Call::UserFind { person: named(fake) }]),
+        calls(vec![Call::UserFind { person: named(&fake.repeat(9)) }]),
+        calls(vec![Call::LicenseAssign { person: bob(), licence: Which::Named(fake.to_owned()) }]),
+        calls(vec![Call::GroupMemberAdd { person: bob(), group: which() }]),
+        calls(vec![Call::GroupMemberAdd { person: bob(), group: Which::Named(fake.repeat(9)) }]),
+        Turn::Decline(fake.to_owned()),
+    ];
+    let count = turns.len();
+    let (mut twin, _) = scripted(turns);
+    for _ in 0..count {
+        let said = twin.says("can you help Zork?").await;
+        assert!(!said.contains("Reply yes"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_person_wrote_themselves_is_repeated_whatever_brain_there_is() {
+    let find = Call::UserFind { person: Who::Named("Zork".to_owned()) };
+    let (mut twin, _) = scripted(vec![calls(vec![find])]);
+    let said = twin.says("who is Zork?").await;
+    assert!(said.contains("“Zork”"), "{said}");
+}
