@@ -209,7 +209,8 @@ pub(super) fn write(state: &mut super::world::State) -> Plot {
             }
             state.asks.push(Turn::Calls { calls: vec![wish], mode: Mode::Ask });
             match state.dice.below(10) {
-                0 => say(state, who, "yes", Meaning::Yes, after),
+                // A yes out of the blue, to whatever stands last.
+                0 if who == DOUG => say(state, who, "yes", Meaning::Yes, after),
                 1 => say(state, who, "thanks", Meaning::Talk, after),
                 _ => say(state, who, &format!("please do #{number}"), Meaning::Asks(number), after),
             }
