@@ -1,5 +1,7 @@
 //! `subtwin audit`: reads and verifies the evidence, offline.
 
+mod agentack;
+
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -10,7 +12,7 @@ use subtwin_kernel::Action;
 use subtwin_primitives::{Event, Seen};
 use subtwin_record::audit::{Archive, Kept, Shown, Sought, Trust};
 
-use crate::cli::{AuditCommand, AuditPlace};
+use crate::cli::{AuditCommand, AuditPlace, TraceFormat};
 use crate::{cli, say};
 
 /// Carries out one audit command.
@@ -28,7 +30,10 @@ pub fn command(audit: &cli::Audit) -> anyhow::Result<()> {
             say::line(open(&place.dir)?.proof(&receipt.parse()?)?.trim_end());
             Ok(())
         }
-        AuditCommand::Export { dir } => {
+        AuditCommand::Export { dir, format: Some(TraceFormat::Agentack), out: Some(out) } => {
+            traces(dir, out)
+        }
+        AuditCommand::Export { dir, .. } => {
             let out = io::stdout().lock();
             let mut out = io::BufWriter::new(out);
             open(dir)?.export(&mut out)?;
@@ -39,6 +44,15 @@ pub fn command(audit: &cli::Audit) -> anyhow::Result<()> {
 
 fn open(dir: &Path) -> anyhow::Result<Archive> {
     Archive::open(dir).with_context(|| format!("there is no evidence in `{}`", dir.display()))
+}
+
+fn traces(dir: &Path, out: &Path) -> anyhow::Result<()> {
+    let exported = agentack::export(&open(dir)?, out)?;
+    say::line(format_args!("traces    {} in {}", exported.traces, out.display()));
+    say::line(format_args!("requests  {}", exported.requests));
+    say::line(format_args!("left out  {} (never shown)", exported.never_shown));
+    say::line(format_args!("left out  {} (erased)", exported.erased));
+    Ok(())
 }
 
 fn list(place: &AuditPlace) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use subtwin_kernel::Tool;
 
 /// An AI helper with a real identity in a company's own directory: people DM it, it says exactly
@@ -219,12 +219,25 @@ pub enum AuditCommand {
         #[arg(value_name = "RECEIPT")]
         receipt: String,
     },
-    /// Every record as one JSON line.
+    /// Every record as one JSON line, or as traces for another program.
     Export {
         /// The evidence directory, or a copy of it.
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
+        /// For another program: `agentack` gives one trace for each run of the twin.
+        #[arg(long = "as", value_name = "FORMAT", requires = "out")]
+        format: Option<TraceFormat>,
+        /// Where the traces go: a directory that does not exist yet.
+        #[arg(long, value_name = "DIR", requires = "format")]
+        out: Option<PathBuf>,
     },
+}
+
+/// A program that is not ours and reads approvals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TraceFormat {
+    /// agentack, traces of schema version 2.
+    Agentack,
 }
 
 /// Where the evidence is, and how to print it.

@@ -35,7 +35,7 @@ use subtwin_kernel::{
 use subtwin_policy::Policies;
 use subtwin_primitives::{TwinChange, TwinEvent};
 use subtwin_record::{Log, Recovered};
-use subtwin_store::{KeyFile, Store};
+use subtwin_store::{KeyFile, OpenError, Store};
 use subtwin_teams::{Ears, OpenIdKeys, Ports, Presence, Voice};
 use subtwin_understand::{Builtin, Contact, Directory as _, Understanding};
 use tokio::net::TcpListener;
@@ -112,7 +112,7 @@ impl Foundations {
 
     fn on(
         config: &Config,
-        open: fn(&Path, &KeyBytes, Arc<dyn Entropy>) -> Result<Store, subtwin_store::OpenError>,
+        open: impl Fn(&Path, &KeyBytes, Arc<dyn Entropy>) -> Result<Store, OpenError>,
     ) -> anyhow::Result<Self> {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
         let key = KeyFile::read(&config.state.key_file)?;
@@ -304,6 +304,11 @@ impl Twin {
             tracing::info!(policy = %policy_digest, "the policies are the same");
             return Ok(());
         }
+        let known = privilege_matters(self.desk.gate().policies());
+        let new = privilege_matters(&policies).into_iter().find(|tool| !known.contains(tool));
+        if let Some(tool) = new {
+            bail!("they ask who holds administrator roles for {tool}, too; restart the twin");
+        }
         // On record before it is in force.
         let change = TwinChange::Policy { policy_digest };
         self.log.twin(TwinEvent { twin: self.facts.clone(), change }).await?;
@@ -389,9 +394,15 @@ async fn directory(
         },
         sponsors: all_by_upn(&looking, &people.sponsors).await?,
         break_glass: all_by_upn(&looking, &people.break_glass).await?,
+        privilege_matters: privilege_matters(&config.gate.policies()?),
     };
     let human = by_upn(&looking, &people.human.upn).await?;
     Ok((entra(standing), human))
+}
+
+/// The tools whose policies ask whether the person holds an administrator role, so that it is read.
+fn privilege_matters(policies: &Policies) -> Vec<Tool> {
+    Tool::ALL.into_iter().filter(|tool| policies.depend_on_privilege(*tool)).collect()
 }
 
 async fn all_by_upn(entra: &Entra, upns: &[String]) -> anyhow::Result<Vec<UserId>> {

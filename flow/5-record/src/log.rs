@@ -266,7 +266,7 @@ impl Log {
         Ok(Closed { receipt: self.append(self.clock.now(), event).await? })
     }
 
-    async fn append(&self, at: Timestamp, event: Event) -> Result<Receipt, RecordError> {
+    pub(crate) async fn append(&self, at: Timestamp, event: Event) -> Result<Receipt, RecordError> {
         let (kind, request) = (event.kind(), event.request());
         let sealed = leaf::seal(at, event, self.entropy.as_ref())?;
         let place =
@@ -309,7 +309,7 @@ impl fmt::Debug for Log {
 }
 
 /// What the gate confirmed, as it goes on the record.
-fn intent(confirmed: Confirmed, facts: Facts<'_>, entropy: &dyn Entropy) -> Intent {
+pub(crate) fn intent(confirmed: Confirmed, facts: Facts<'_>, entropy: &dyn Entropy) -> Intent {
     let requester = confirmed.requester();
     let by = Requester {
         tenant: requester.tenant,

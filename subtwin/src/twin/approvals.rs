@@ -1,7 +1,8 @@
 //! Yeses of people other than the requester, each in their own conversation.
 
-use subtwin_confirm::{Asked, Assent, Over, Refusal};
+use subtwin_confirm::{Asked, Assent, Over, Refusal, approval_prompt};
 use subtwin_hear::{ChannelError, Heard};
+use subtwin_kernel::names::shown;
 use subtwin_kernel::{ChatId, RequestId, UserId};
 use subtwin_store::RequestRow;
 
@@ -91,7 +92,12 @@ impl Desk {
         open: &Standing,
         approver: UserId,
     ) -> Result<(), ChannelError> {
-        let prompt = self.channel.post(chat, &self.approval_words(open)).await?;
+        let requester = match self.directory.person(open.requester).await {
+            Ok(Some(person)) => format!("{} ({})", person.display_name, person.upn),
+            Ok(None) | Err(_) => format!("{} ({})", shown(&open.requester_name), open.requester),
+        };
+        let words = approval_prompt(&open.plan, &requester, &self.answers);
+        let prompt = self.channel.post(chat, &words).await?;
         let asked = Asked { approver, chat: chat.clone(), prompt };
         let recorded = self.record_shown_to(open, &asked).await;
         // Decided meanwhile, or not on record: nothing waits for an answer to this any more.

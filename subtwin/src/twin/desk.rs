@@ -8,8 +8,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use subtwin_act::Hands;
 use subtwin_confirm::{
-    Answer, Answers, Declined, Gate, Ignored, Refusal, Restraint, Waiting, approval_prompt,
-    dry_run, prompt,
+    Answer, Answers, Declined, Gate, Ignored, Refusal, Restraint, Waiting, dry_run, prompt,
 };
 use subtwin_hear::{Channel, ChannelError, Handler, Heard};
 use subtwin_kernel::{Action, ChatId, Clock, Effect, Entropy, Plan, UserId, Words};
@@ -135,9 +134,9 @@ impl Desk {
             Judged::Yes(assent, row) => {
                 self.withdraw(assent.asked(), &heard.chat);
                 if row.chat == heard.chat {
-                    return self.released(assent, row).await;
+                    return self.released(*assent, row).await;
                 }
-                self.later(|desk| desk.released_by_approver(assent, row));
+                self.later(|desk| desk.released_by_approver(*assent, row));
                 return self.say(heard, &replies::thank_you()).await;
             }
             Judged::Over(over, row) => {
@@ -395,11 +394,6 @@ impl Desk {
             self.save(&row).await;
         }
         Ok(())
-    }
-
-    /// The words an approver reads about an open case.
-    pub(super) fn approval_words(&self, open: &super::cases::Standing) -> Words {
-        approval_prompt(&open.plan, &open.requester_name, &self.answers)
     }
 
     pub(super) async fn say(&self, heard: &Heard, words: &Words) -> Result<(), ChannelError> {
