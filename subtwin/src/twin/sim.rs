@@ -28,7 +28,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use subtwin_confirm::Limits;
-use subtwin_understand::Brain;
+use subtwin_kernel::Call;
+use subtwin_understand::{Brain, Mode, Turn};
 
 use brain::Scripted;
 use hostile::{Held, Hostile};
@@ -52,6 +53,8 @@ struct Told {
     held: Held,
     /// A digest of the whole story.
     story: u64,
+    /// Processor time of one schedule, on average.
+    each: Duration,
 }
 
 /// Runs one schedule in a directory of its own.
@@ -64,28 +67,7 @@ fn run(kind: Kind, seed: u64, dir: &Path, aloud: bool) -> Result<Told, String> {
         Kind::Hostile => hostile::write(state),
     });
     world.with(|state| state.aloud = aloud);
-    let mut kills = plot.kills;
-    loop {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        let end = runtime.block_on(live(kind, &world, &mut kills));
-        world.with(|state| state.intake = None);
-        drop(runtime);
-        match end {
-            Err(what) => return Err(what),
-            Ok(End::Rest) => break,
-            Ok(End::Killed) => {
-                let down = world.with(|state| {
-                    state.dead_once = true;
-                    state.dice.between(1, 60_000)
-                });
-                world.clock.jump(Duration::from_millis(down));
-            }
-        }
-    }
+    let kills = live_on(kind, &world, plot.kills)?;
     if PANICS.get() > 0 {
         return Err(format!("{} panics", PANICS.get()));
     }
@@ -95,9 +77,37 @@ fn run(kind: Kind, seed: u64, dir: &Path, aloud: bool) -> Result<Told, String> {
             Kind::Faulty => (judge(state, &evidence, plot.all_entries)?, Held::default()),
             Kind::Hostile => hostile::judge_hostile(state, &evidence)?,
         };
-        let tally = Tally { kills: plot.kills - kills, ..tally };
-        Ok(Told { tally, held, story: state.trace })
+        let tally = Tally { kills, ..tally };
+        Ok(Told { tally, held, story: state.trace, each: Duration::ZERO })
     })
+}
+
+/// One life of the process after the other, until one comes to rest. Says how many were ended, and
+/// ends at most so many at a passage drawn by lot.
+fn live_on(kind: Kind, world: &Arc<World>, mut kills: u64) -> Result<u64, String> {
+    let mut killed = 0;
+    loop {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let end = runtime.block_on(live(kind, world, &mut kills));
+        world.with(|state| state.intake = None);
+        drop(runtime);
+        match end {
+            Err(what) => return Err(what),
+            Ok(End::Rest) => return Ok(killed),
+            Ok(End::Killed) => {
+                killed += 1;
+                let down = world.with(|state| {
+                    state.dead_once = true;
+                    state.dice.between(1, 60_000)
+                });
+                world.clock.jump(Duration::from_millis(down));
+            }
+        }
+    }
 }
 
 thread_local! {
@@ -160,7 +170,7 @@ fn run_many(kind: Kind, first: u64, count: u64) -> Result<Told, String> {
     count_panics();
     let next = AtomicU64::new(first);
     let end = first + count;
-    let sum = Mutex::new((Told::default(), Vec::<String>::new(), 0_u64));
+    let sum = Mutex::new((Told::default(), Vec::<String>::new(), 0_u64, Duration::ZERO));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -169,6 +179,7 @@ fn run_many(kind: Kind, first: u64, count: u64) -> Result<Told, String> {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= end {
+                        sum.lock().unwrap().3 += processor_time();
                         return;
                     }
                     let dir = disks.path().join(seed.to_string());
@@ -196,8 +207,17 @@ fn run_many(kind: Kind, first: u64, count: u64) -> Result<Told, String> {
             });
         }
     });
-    let (told, failed, _) = sum.into_inner().unwrap();
+    let (told, failed, _, spent) = sum.into_inner().unwrap();
+    let told = Told { each: spent / u32::try_from(count).unwrap().max(1), ..told };
     if failed.is_empty() { Ok(told) } else { Err(failed.join("\n")) }
+}
+
+/// What this thread has used of a processor, where the system tells (Linux, in 1/100 s).
+fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
+    Duration::from_millis(10).saturating_mul(u32::try_from(ticks).unwrap_or(0))
 }
 
 /// Failures that are told before the others are left.
@@ -215,18 +235,25 @@ fn given(name: &str) -> Option<u64> {
 
 #[test]
 fn whatever_fails_and_whenever_it_is_killed_a_yes_is_acted_upon_once_and_told_truly() {
-    let (first, count) = (given("seed").unwrap_or(0), given("schedules").unwrap_or(2_000));
+    let (first, count) = (given("seed").unwrap_or(0), given("schedules").unwrap_or(100_000));
     match run_many(Kind::Faulty, first, count) {
-        Ok(told) => println!("{count} schedules: {:?}", told.tally),
+        Ok(told) => {
+            println!("{count} schedules, {:?} of a processor each: {:?}", told.each, told.tally);
+            let tally = told.tally;
+            assert_eq!(tally.all_matched, tally.all_entries, "each entry belongs to one part");
+        }
         Err(what) => panic!("{what}"),
     }
 }
 
 #[test]
 fn whatever_a_brain_says_nothing_is_done_without_a_yes_to_what_is_shown() {
-    let (first, count) = (given("seed").unwrap_or(0), given("schedules").unwrap_or(200));
+    let (first, count) = (given("seed").unwrap_or(0), given("schedules").unwrap_or(1_200));
     match run_many(Kind::Hostile, first, count) {
-        Ok(told) => println!("{count} schedules: {:?} {:?}", told.held, told.tally),
+        Ok(told) => println!(
+            "{count} schedules, {:?} of a processor each: {:?} {:?}",
+            told.each, told.held, told.tally
+        ),
         Err(what) => panic!("{what}"),
     }
 }
@@ -253,4 +280,35 @@ fn the_same_seed_tells_the_same_story() {
             assert_eq!(stories[0], stories[1], "{kind:?} {seed}");
         }
     }
+}
+
+/// A world in which everybody says yes at once, and the process is killed when it first sends.
+fn killed_while_sending(disks: &tempfile::TempDir, asks: &[(usize, Call, u64)]) -> Arc<World> {
+    let start = Timestamp::from_second(1_800_000_000).unwrap();
+    let world = World::new(3, disks.path().to_owned(), start);
+    world.with(|state| {
+        state.manners.yes = 100;
+        state.kill_on_send = true;
+        for (number, (who, call, after)) in asks.iter().enumerate() {
+            state.asks.push(Turn::Calls { calls: vec![call.clone()], mode: Mode::Ask });
+            let text = format!("please do #{number}");
+            people::say(state, *who, &text, chats::Meaning::Asks(number), *after);
+        }
+    });
+    world
+}
+
+#[test]
+fn what_was_interrupted_is_not_taken_for_what_somebody_else_asked_for_since() {
+    let disks = disks();
+    // Again and again, so that some of it falls into the time in which is looked.
+    let mut asks = vec![(company::DOUG, scene::sign_out(company::OMAR), 0)];
+    for after in (21..100).step_by(6) {
+        asks.push((company::DANA, scene::sign_out(company::OMAR), after * 1_000));
+    }
+    let world = killed_while_sending(&disks, &asks);
+    assert_eq!(live_on(Kind::Faulty, &world, 0), Ok(1));
+    let tally = world.with(|state| judge(state, &disks.path().join("evidence"), false)).unwrap();
+    assert!(tally.effects > 0, "Dana's own were done: {tally:?}");
+    assert_eq!((tally.not_done, tally.found_done), (1, 0));
 }

@@ -55,6 +55,12 @@ impl Hands for Outside {
         let deed = Deed::of(step).ok_or_else(|| refusal("not-in-catalog"))?;
         assert_eq!(step.needs_password(), password.is_some(), "a password where one belongs");
         let on_record = self.recorded(id);
+        self.0.with(|state| {
+            if std::mem::take(&mut state.kill_on_send) {
+                state.kill_at = Some(0);
+            }
+        });
+        self.0.pass().await;
         let (fate, answers) = self.0.with(|state| {
             if let Some(password) = password {
                 state.secrets.push(password.clone());

@@ -128,6 +128,8 @@ pub(super) struct State {
     /// The plans' `before` as the planner last gave it, by part: what was true at the last look.
     pub(super) looked: BTreeMap<String, Vec<(Timestamp, String)>>,
     pub(super) changed_policies: Vec<Timestamp>,
+    /// Whose account an administrator changed by hand, and when.
+    pub(super) meddled: Vec<(Timestamp, usize)>,
     /// Whether policies changed and nobody told the gate yet.
     pub(super) policies_due: bool,
     pub(super) trace: u64,
@@ -136,6 +138,8 @@ pub(super) struct State {
     pub(super) now: Timestamp,
     pub(super) points: u64,
     pub(super) kill_at: Option<u64>,
+    /// The process is killed when it next sends something, before anything comes of it.
+    pub(super) kill_on_send: bool,
     pub(super) dead: bool,
     /// The process was killed at least once.
     pub(super) dead_once: bool,
@@ -176,12 +180,14 @@ impl World {
             wishes: Vec::new(),
             looked: BTreeMap::new(),
             changed_policies: Vec::new(),
+            meddled: Vec::new(),
             policies_due: false,
             trace: seed,
             aloud: false,
             now: start,
             points: 0,
             kill_at: None,
+            kill_on_send: false,
             dead: false,
             dead_once: false,
             intake: None,
@@ -307,7 +313,10 @@ impl State {
                 }
             }
             Event::Effect { deed, id } => drop(self.arrive(&deed, id)),
-            Event::Meddle { deed } => drop(self.tenant.apply(&deed, None, self.now)),
+            Event::Meddle { deed } => {
+                self.meddled.push((self.now, deed.person));
+                let _ = self.tenant.apply(&deed, None, self.now);
+            }
             Event::Jump { by } => world.clock.jump(by),
             Event::Policies => {
                 self.changed_policies.push(self.now);
