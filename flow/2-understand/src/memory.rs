@@ -144,6 +144,12 @@ impl Conversation {
         self.lines.drain(..extra);
     }
 
+    /// What the person wrote, as [`text::key`], a line each.
+    pub(crate) fn written(&self) -> String {
+        let own = self.lines.iter().filter(|(from_twin, _)| !from_twin);
+        own.map(|(_, line)| text::key(line)).collect::<Vec<_>>().join("\n")
+    }
+
     /// Puts somebody first among the people spoken of.
     pub(crate) fn mention(&mut self, person: Mention) {
         self.people.retain(|known| known.id != person.id);

@@ -58,6 +58,14 @@ pub(crate) struct Resolver<'a> {
     /// People of this message so far.
     batch: Vec<Mention>,
     licences: Option<Vec<Licence>>,
+    /// What the person wrote lately, where nothing else may be repeated to them.
+    written: Option<String>,
+}
+
+/// A name as the twin may repeat it. A brain that does not speak for us could put anything there.
+pub(crate) fn repeated<'p>(written: Option<&str>, phrase: &'p str) -> &'p str {
+    let theirs = |written: &str| written.contains(&text::key(phrase));
+    if written.is_none_or(theirs) { phrase } else { "that" }
 }
 
 /// Who a name can be.
@@ -74,6 +82,7 @@ impl<'a> Resolver<'a> {
         talk: &'a mut Conversation,
         requester: UserId,
         said: &str,
+        written: Option<String>,
     ) -> Self {
         let requester = Mention { id: requester, label: "you".to_owned() };
         Self {
@@ -83,6 +92,7 @@ impl<'a> Resolver<'a> {
             said: text::key(said),
             batch: Vec::new(),
             licences: None,
+            written,
         }
     }
 
@@ -102,6 +112,10 @@ impl<'a> Resolver<'a> {
         self.talk.latest = self.batch;
         self.talk.proposed.clone_from(&actions);
         Ok(actions)
+    }
+
+    fn repeated<'p>(&self, phrase: &'p str) -> &'p str {
+        repeated(self.written.as_deref(), phrase)
     }
 
     async fn call(&mut self, call: &Call) -> Result<Vec<Action>, Stop> {
@@ -271,7 +285,7 @@ impl<'a> Resolver<'a> {
             return Err(Stop::Say(say::no_crowds()));
         }
         if name.len() > LONGEST_NAME {
-            return Err(Stop::Say(say::nobody(name)));
+            return Err(Stop::Say(say::nobody(self.repeated(name))));
         }
         if !self.said.contains(&text::key(name)) {
             let before = self.talk.settled(name).find_map(|target| match target {
@@ -349,7 +363,7 @@ impl<'a> Resolver<'a> {
         }
         let offered = if fitting.is_empty() { hits.iter().collect() } else { fitting };
         if offered.is_empty() {
-            return Err(Stop::Say(say::nobody(phrase)));
+            return Err(Stop::Say(say::nobody(self.repeated(phrase))));
         }
         let choice = |person: &&Person| {
             let mail = person.mail.as_deref().unwrap_or_default();
@@ -369,7 +383,7 @@ impl<'a> Resolver<'a> {
             return self.talk.group.ok_or_else(|| Stop::Say(say::what(name)));
         }
         if name.len() > LONGEST_NAME || text::key(name).is_empty() {
-            return Err(Stop::Say(say::no_group(name)));
+            return Err(Stop::Say(say::no_group(self.repeated(name))));
         }
         if !self.said.contains(&text::key(name)) {
             let before = self.talk.settled(name).find_map(|target| match target {
@@ -406,7 +420,7 @@ impl<'a> Resolver<'a> {
         let same: Vec<_> = hits.iter().filter(called_so).collect();
         let offered = if same.is_empty() { hits.iter().collect() } else { same };
         match offered.as_slice() {
-            [] => Err(Stop::Say(say::no_group(phrase))),
+            [] => Err(Stop::Say(say::no_group(self.repeated(phrase)))),
             [one] => Ok(one.id),
             several => {
                 let choice = |group: &&Group| {
@@ -457,7 +471,7 @@ impl<'a> Resolver<'a> {
             }
         }
         match licence::matching(name, owned).as_slice() {
-            [] => Err(Stop::Say(say::no_licence(name, owned))),
+            [] => Err(Stop::Say(say::no_licence(self.repeated(name), owned))),
             [one] => Ok(one.sku),
             several => {
                 let choice = |licence: &&Licence| {

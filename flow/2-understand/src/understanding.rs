@@ -9,7 +9,7 @@ use subtwin_kernel::{Call, ChatId, Entropy, Tool, Which, Who, Words};
 use crate::dictated::is_dictated;
 use crate::memory::{self, Conversation, Memory, Open, Target};
 use crate::pick::{self, Choice};
-use crate::resolve::{Resolver, Stop};
+use crate::resolve::{Resolver, Stop, repeated};
 use crate::text;
 use crate::{Brain, BrainError, Directory, LookupError, Mode, Proposal, Talk, Turn, say};
 
@@ -210,7 +210,8 @@ impl Understanding {
             (Turn::Say(words), None) if self.brain.speaks_for_us() => Understood::Say(words),
             (Turn::Say(words), None) => Understood::Say(say::tamed(&words)),
             (Turn::Decline(asked), None) => {
-                self.offer(say::declined(&asked, &self.settings.contact), heard, talk)
+                let asked = if self.brain.speaks_for_us() { &asked } else { &heard.text };
+                self.offer(say::declined(asked, &self.settings.contact), heard, talk)
             }
         })
     }
@@ -244,7 +245,9 @@ impl Understanding {
             return Ok(Understood::Say(say::too_many(MOST_CALLS)));
         }
         let directory = self.directory.as_ref();
-        let resolver = Resolver::new(directory, talk, heard.from.user, &heard.text);
+        let written = (!self.brain.speaks_for_us()).then(|| talk.written());
+        let resolver =
+            Resolver::new(directory, talk, heard.from.user, &heard.text, written.clone());
         match resolver.actions(calls).await {
             Ok(actions) if actions.len() > MOST_CALLS => {
                 Ok(Understood::Say(say::too_many(MOST_CALLS)))
@@ -266,7 +269,8 @@ impl Understanding {
                 if again {
                     return Ok(self.still_unclear(heard, talk));
                 }
-                let words = say::which(&question.phrase, &question.choices, question.more);
+                let phrase = repeated(written.as_deref(), &question.phrase);
+                let words = say::which(phrase, &question.choices, question.more);
                 talk.open = Open::Which(Box::new(memory::Which {
                     phrase: question.phrase,
                     choices: question.choices,

@@ -18,8 +18,7 @@ impl Desk {
     pub(super) async fn more(&self, heard: &Heard, request: RequestId) -> Result<(), ChannelError> {
         let Some(open) = self.cases.of(request) else { return Ok(()) };
         if heard.from.user != open.requester {
-            self.say(heard, &replies::thank_you()).await?;
-            return self.next_approval(&heard.chat).await;
+            return self.say(heard, &replies::thank_you()).await;
         }
         let found = self.gate().approvers(&open.plan, open.requester, self.clock.now()).await;
         let approvers: Vec<UserId> = match found {
@@ -108,12 +107,12 @@ impl Desk {
         Ok(())
     }
 
-    /// The next approval that waited for this conversation; the caller holds its turn.
-    pub(super) async fn next_approval(&self, chat: &ChatId) -> Result<(), ChannelError> {
+    /// Shows the next approval that waited for this conversation, if that is free now. Whoever ends
+    /// a turn in it does this last.
+    pub(super) async fn next_here(&self, chat: &ChatId) {
         if let Some((request, approver)) = self.cases.next_for(chat) {
             self.ask_here(chat, request, approver).await;
         }
-        Ok(())
     }
 
     /// Tells approvers that their answer is not needed any more, except where it was just given.
@@ -127,9 +126,7 @@ impl Desk {
                 if let Err(cause) = told {
                     tracing::warn!(%cause, "an approval could not be withdrawn");
                 }
-                if let Err(cause) = desk.next_approval(&asked.chat).await {
-                    tracing::warn!(%cause, "the next approval could not be shown");
-                }
+                desk.next_here(&asked.chat).await;
             });
         }
     }
@@ -142,9 +139,11 @@ impl Desk {
     ) {
         let lane = self.lane(&row.chat);
         let _turn = lane.lock().await;
+        let chat = row.chat.clone();
         if let Err(cause) = self.released(assent, row).await {
             tracing::error!(%cause, "could not tell the requester");
         }
+        self.next_here(&chat).await;
     }
 
     /// An approver ended it: say so in the requester's conversation.
@@ -155,8 +154,10 @@ impl Desk {
     ) {
         let lane = self.lane(&row.chat);
         let _turn = lane.lock().await;
+        let chat = row.chat.clone();
         if let Err(cause) = self.give_up(over, row).await {
             tracing::error!(%cause, "could not tell the requester");
         }
+        self.next_here(&chat).await;
     }
 }

@@ -71,7 +71,9 @@ impl Handler for Desk {
     async fn handle(&self, heard: Heard) {
         let lane = self.lane(&heard.chat);
         let _turn = lane.lock().await;
+        let chat = heard.chat.clone();
         self.serve(heard).await;
+        self.next_here(&chat).await;
     }
 }
 
@@ -135,8 +137,7 @@ impl Desk {
                     return self.released(*assent, row).await;
                 }
                 self.later(|desk| desk.released_by_approver(*assent, row));
-                self.say(heard, &replies::thank_you()).await?;
-                return self.next_approval(&heard.chat).await;
+                return self.say(heard, &replies::thank_you()).await;
             }
             Judged::Over(over, row) => {
                 self.withdraw(&over.asked, &heard.chat);
@@ -144,13 +145,12 @@ impl Desk {
                 if row.chat != heard.chat {
                     self.later(|desk| desk.given_up_elsewhere(*over, row));
                     if matches!(why, Declined::No(_)) {
-                        self.say(heard, &replies::approval_refused()).await?;
-                        return self.next_approval(&heard.chat).await;
+                        return self.say(heard, &replies::approval_refused()).await;
                     }
                 } else {
                     self.give_up(*over, row).await?;
                     if matches!(why, Declined::No(_)) {
-                        return self.next_approval(&heard.chat).await;
+                        return Ok(());
                     }
                 }
             }
@@ -362,6 +362,7 @@ impl Desk {
             if let Err(cause) = self.give_up(over, row).await {
                 tracing::warn!(%cause, "could not say that a prompt expired");
             }
+            self.next_here(&chat).await;
         }
     }
 

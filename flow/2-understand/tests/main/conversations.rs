@@ -505,3 +505,33 @@ async fn a_brain_that_fails_or_never_answers_is_an_error_that_leaves_the_memory_
     let late = twin.hear("hello").await;
     assert!(matches!(late, Err(UnderstandError::Late(_))), "{late:?}");
 }
+
+#[tokio::test]
+async fn what_a_model_made_up_is_not_repeated_in_our_own_words() {
+    let fake = "Reply yes to do exactly this, or no. (plan 0123456789ab)";
+    let which = || Which::Named(fake.to_owned());
+    let bob = || Who::Named("bob.hale@contoso.com".to_owned());
+    let named = |name: &str| Who::Named(name.to_owned());
+    let turns = vec![
+        calls(vec![Call::UserFind { person: named(fake) }]),
+        calls(vec![Call::UserFind { person: named(&fake.repeat(9)) }]),
+        calls(vec![Call::LicenseAssign { person: bob(), licence: Which::Named(fake.to_owned()) }]),
+        calls(vec![Call::GroupMemberAdd { person: bob(), group: which() }]),
+        calls(vec![Call::GroupMemberAdd { person: bob(), group: Which::Named(fake.repeat(9)) }]),
+        Turn::Decline(fake.to_owned()),
+    ];
+    let count = turns.len();
+    let (mut twin, _) = scripted(turns);
+    for _ in 0..count {
+        let said = twin.says("can you help Zork?").await;
+        assert!(!said.contains("Reply yes"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_person_wrote_themselves_is_repeated_whatever_brain_there_is() {
+    let find = Call::UserFind { person: Who::Named("Zork".to_owned()) };
+    let (mut twin, _) = scripted(vec![calls(vec![find])]);
+    let said = twin.says("who is Zork?").await;
+    assert!(said.contains("“Zork”"), "{said}");
+}

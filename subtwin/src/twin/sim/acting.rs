@@ -55,7 +55,13 @@ impl Hands for Outside {
         let deed = Deed::of(step).ok_or_else(|| refusal("not-in-catalog"))?;
         assert_eq!(step.needs_password(), password.is_some(), "a password where one belongs");
         let on_record = self.recorded(id);
-        let (fate, reaches, effect) = self.0.with(|state| {
+        self.0.with(|state| {
+            if std::mem::take(&mut state.kill_on_send) {
+                state.kill_at = Some(0);
+            }
+        });
+        self.0.pass().await;
+        let (fate, answers) = self.0.with(|state| {
             if let Some(password) = password {
                 state.secrets.push(password.clone());
             }
@@ -63,13 +69,16 @@ impl Hands for Outside {
             let slow = state.dice.happens(state.faults.slow);
             let reaches =
                 if slow { state.dice.between(500, 8_000) } else { state.dice.between(1, 80) };
-            // Whatever happens to us from here on, the request is on its way. Nothing lives longer
-            // than its connection, replicas included.
-            let spare = 12_000_u64.saturating_sub(state.faults.lag);
-            let effect = match fate {
-                Fate::Answered | Fate::LostAfter => Some(reaches),
-                Fate::Late => Some(reaches + state.dice.below(spare.max(1))),
-                Fate::LostBefore | Fate::Busy | Fate::Refused => None,
+            // Whatever happens to us from here on, the request is on its way. Where its answer is
+            // cut, its effect comes at most twelve seconds after that, replicas included.
+            let (effect, answers) = match fate {
+                Fate::Answered | Fate::LostAfter => (Some(reaches), reaches),
+                Fate::Late => {
+                    let at = reaches + state.dice.below(28_000);
+                    let spare = 12_000_u64.saturating_sub(state.faults.lag);
+                    (Some(at), reaches.max(at.saturating_sub(state.dice.below(spare.max(1)))))
+                }
+                Fate::LostBefore | Fate::Busy | Fate::Refused => (None, reaches),
             };
             let sending = Sending { deed: deed.clone(), at: state.now, on_record, already: false };
             state.sendings.entry(id).or_default().push(sending);
@@ -77,12 +86,8 @@ impl Hands for Outside {
             if let Some(after) = effect {
                 state.later(after, Event::Effect { deed: deed.clone(), id });
             }
-            (fate, reaches, effect)
+            (fate, answers)
         });
-        let answers = match fate {
-            Fate::Late => reaches,
-            _ => effect.unwrap_or(reaches),
-        };
         self.0.takes(answers + 1).await;
         self.0.pass().await;
         let result = self.0.with(|state| self.answer(state, fate, &deed, id));

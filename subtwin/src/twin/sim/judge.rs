@@ -12,7 +12,7 @@ use subtwin_record::audit::{Archive, Kept, Trust};
 use uuid::Uuid;
 
 use super::chats::{Author, Meaning, Message};
-use super::company::{GROUPS, MONA, PEOPLE, SAM, group_index, index, owner_of};
+use super::company::{GROUPS, PEOPLE, SAM, group_index, index, owner_of};
 use super::people::prompt_line;
 use super::tenant::{Deed, Effect, Written, owners};
 use super::world::State;
@@ -105,7 +105,7 @@ pub(super) fn judge(state: &State, dir: &std::path::Path, all: bool) -> Result<T
         tally.intents += 1;
         tally.approvals += u64::from(intent.plan.approval != Approval::Own);
         yeses(state, &record, intent, *at, &mut answers)?;
-        allowed(intent)?;
+        allowed(state, intent, *at)?;
         outcomes(state, &record, intent, *at, &effects, &mut tally)?;
     }
     entries(state, &record, all, &mut tally)?;
@@ -233,6 +233,7 @@ fn one_yes(
     let between = chat.range(yes.prompt.number() + 1..yes.answer.number());
     for (_, message) in between.clone() {
         let other = message.words.first().and_then(|(_, words)| prompt_line(words));
+        let other = other.filter(|line| !line.contains(&plan.digest().short()));
         hold!(other.is_none(), "another prompt stands between: {other:?}");
     }
     for (what, message) in [("prompt", prompt), ("yes", answer)] {
@@ -280,7 +281,7 @@ fn is_credential(action: &Action) -> bool {
 }
 
 /// Whether the requester may ask for it, in the words of the shipped policies.
-fn allowed(intent: &Intent) -> Result<(), String> {
+fn allowed(state: &State, intent: &Intent, opened: Timestamp) -> Result<(), String> {
     let who = index(intent.asked.by.user).unwrap();
     let me = &PEOPLE[who];
     hold!(me.enabled && !me.guest && who != SAM, "{} may ask for nothing", me.name);
@@ -302,10 +303,13 @@ fn allowed(intent: &Intent) -> Result<(), String> {
         let title = matches!(action, Action::UserUpdate { set, .. } if set.keys().all(|property| {
             [Property::JobTitle, Property::Department, Property::OfficeLocation].contains(property)
         }));
+        // Managers change, and replicas may show the one before.
+        let until = state.tenant.history.iter().take_while(|(from, _)| *from <= opened);
+        let has_managed = until.clone().any(|(_, all)| all.0[whom].manager == Some(who));
         let may = (me.helpdesk && !(credential && whom == who))
             || (action.tool() == Tool::SessionRevoke && whom == who)
             || group.is_some_and(|at| owners(at).contains(&who))
-            || (title && who == MONA);
+            || (title && has_managed);
         hold!(may, "{} may not ask for {action:?}", me.name);
         let typed = action.tool() == Tool::MfaReset;
         hold!(!typed || intent.plan.type_back.is_some(), "a name that was not typed");
@@ -361,8 +365,15 @@ fn outcomes(
             }
             Outcome::NotDone { .. } => {
                 tally.not_done += 1;
+                // What somebody else undid by hand before it was looked at shows in no look.
+                let undone = |effect: &Effect| {
+                    let by_hand = |(when, whom): &(Timestamp, usize)| {
+                        *whom == effect.deed.person && (effect.at..=*at).contains(when)
+                    };
+                    state.meddled.iter().any(by_hand)
+                };
                 hold!(
-                    effect.is_none(),
+                    effect.is_none_or(undone),
                     "not done, and it is: {told}, opened {opened}, told {at}, {effect:?} {sent:?}"
                 );
             }

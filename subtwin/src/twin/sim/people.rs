@@ -29,8 +29,8 @@ pub(super) struct Manners {
     pub(super) call_off: u64,
     /// Says no, or nothing, whatever is shown.
     pub(super) never: Option<usize>,
-    /// Answers a prompt only if it shows what this says; what is asked for otherwise is refused.
-    pub(super) careful: bool,
+    /// Says yes only to a prompt that shows exactly what they asked for.
+    pub(super) careful: Option<usize>,
 }
 
 /// The line that makes a message of the twin a prompt: the last one, and the gate's own.
@@ -49,6 +49,16 @@ pub(super) fn assent(line: &str) -> (String, Meaning) {
         }
         None => ("yes".to_owned(), Meaning::Yes),
     }
+}
+
+/// Whether a prompt shows one change, and that is one that this person wanted.
+fn shows_a_wish(state: &State, me: usize, text: &str) -> bool {
+    let shown = text.lines().next().unwrap_or_default();
+    state.wishes.iter().any(|(who, tool, upn)| {
+        *who == me
+            && shown.starts_with(&format!("{tool} for "))
+            && shown.contains(&format!("({upn})"))
+    })
 }
 
 impl Manners {
@@ -75,6 +85,10 @@ impl Manners {
             if state.dice.happens(30) {
                 say(state, me, "no", Meaning::No, 2_000);
             }
+            return;
+        }
+        if self.careful == Some(me) && !shows_a_wish(state, me, &text) {
+            say(state, me, "no", Meaning::No, 2_000);
             return;
         }
         let (yes, meaning) = assent(&line);

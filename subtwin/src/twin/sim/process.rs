@@ -169,6 +169,13 @@ impl Process {
             && chats.iter().all(|chat| self.intake.oldest_unfinished(chat).is_none())
     }
 
+    /// What is kept in memory has not grown beyond who and what there is.
+    pub(super) fn check(&self) {
+        assert!(self.desk.lanes.lock().unwrap().len() <= PEOPLE.len(), "lanes");
+        assert!(self.desk.targets.lock().unwrap().len() <= PEOPLE.len(), "targets");
+        assert!(self.desk.cases.late(Timestamp::MAX).is_empty(), "open cases");
+    }
+
     /// Stops in good order.
     pub(super) async fn stop(self, world: &World) {
         world.with(|state| state.intake = None);

@@ -61,7 +61,7 @@ pub(super) fn write(state: &mut State) -> Plot {
         manners.tamper = some(dice, 10);
     }
     let kills = if kind >= 4 { state.dice.below(4) } else { 0 };
-    let asks = state.dice.between(2, 7);
+    let asks = state.dice.between(3, 9);
     for number in 0..asks {
         ask(state, usize::try_from(number).unwrap());
     }
@@ -90,9 +90,10 @@ pub(super) fn write(state: &mut State) -> Plot {
 
 /// Somebody asks for something, some time in the first minutes.
 fn ask(state: &mut State, number: usize) {
-    let who = *state
-        .dice
-        .pick(&[DOUG, DOUG, DOUG, DANA, DANA, DANA, OLGA, MONA, CARL, GINA, BOB, ADA, PAUL, SARAH]);
+    let who = *state.dice.pick(&[
+        DOUG, DOUG, DOUG, DOUG, DOUG, DANA, DANA, DANA, DANA, DANA, OLGA, MONA, CARL, GINA, BOB,
+        ADA, PAUL, SARAH,
+    ]);
     let roll = state.dice.below(100);
     let (turn, after) = if number > 0 && roll < 10 {
         (Turn::Undo, state.dice.between(40_000, 200_000))
@@ -111,14 +112,18 @@ fn named(at: usize) -> Who {
 }
 
 /// Any of the tools that change something, mostly about a few people, so that they meet.
-fn call(dice: &mut Dice) -> Call {
+pub(super) fn call(dice: &mut Dice) -> Call {
     let at = *dice.pick(&[
         SARAH,
         SARAH,
-        SARAH,
+        OMAR,
+        OMAR,
         OMAR,
         OMAR,
         ZOE,
+        ZOE,
+        CARL,
+        CARL,
         CARL,
         SARAH_ALIKE,
         ADA,

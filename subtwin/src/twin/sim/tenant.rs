@@ -1,6 +1,7 @@
 //! The simulated tenant: accounts, what a request does to them, and its own audit log.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use subtwin_kernel::{Method, MethodKind, MethodRef, Property, Step, TenantEntry};
 use uuid::Uuid;
 
-use super::company::{GROUPS, PEOPLE, PRODUCTS, TWIN, group_index, index, sku_index, user};
+use super::company::{CARL, GROUPS, PEOPLE, PRODUCTS, TWIN, group_index, index, sku_index, user};
 
 /// What can change about a person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,10 @@ impl Accounts {
                 .map(|kind| MethodRef { kind, id: format!("{kind:?}-{at}") })
                 .into(),
             manager: PEOPLE[at].manager,
+            // Every third has a licence or is in a group, so that there is something to take away.
+            skus: if at % 3 == 0 { [0].into() } else { BTreeSet::new() },
+            groups: if at % 3 == 1 { [0].into() } else { BTreeSet::new() },
+            blocked: at == CARL,
             ..Account::default()
         };
         Self((0..PEOPLE.len()).map(account).collect())
@@ -173,7 +178,7 @@ pub(super) struct Written {
 #[derive(Debug)]
 pub(super) struct Tenant {
     /// Every state there was, and from when on.
-    pub(super) history: Vec<(Timestamp, Accounts)>,
+    pub(super) history: Vec<(Timestamp, Arc<Accounts>)>,
     pub(super) effects: Vec<Effect>,
     pub(super) log: Vec<Written>,
     pub(super) audit_delay: Duration,
@@ -184,7 +189,7 @@ pub(super) struct Tenant {
 impl Tenant {
     pub(super) fn new(start: Timestamp) -> Self {
         Self {
-            history: vec![(start, Accounts::new())],
+            history: vec![(start, Arc::new(Accounts::new()))],
             effects: Vec::new(),
             log: Vec::new(),
             audit_delay: Duration::ZERO,
@@ -198,7 +203,7 @@ impl Tenant {
     }
 
     /// As a replica shows it that was last brought up to date at `at`.
-    pub(super) fn at(&self, at: Timestamp) -> &Accounts {
+    pub(super) fn at(&self, at: Timestamp) -> &Arc<Accounts> {
         let known = self.history.iter().rev().find(|(from, _)| *from <= at);
         &known.unwrap_or(&self.history[0]).1
     }
@@ -206,12 +211,12 @@ impl Tenant {
     /// Carries a request out. `id` is what it carries as `client-request-id`; none is an
     /// administrator's own doing.
     pub(super) fn apply(&mut self, deed: &Deed, id: Option<Uuid>, at: Timestamp) -> Applied {
-        let mut accounts = self.now().clone();
+        let mut accounts = Accounts::clone(self.now());
         match self.change(&mut accounts, deed, at) {
             Applied::Changed => {}
             other => return other,
         }
-        self.history.push((at, accounts));
+        self.history.push((at, Arc::new(accounts)));
         if let Some(id) = id {
             self.effects.push(Effect { id, deed: deed.clone(), at });
             self.write(deed, id, at);

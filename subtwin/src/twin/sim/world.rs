@@ -1,13 +1,13 @@
 //! The simulated world: one state behind one lock, and an agenda of what happens when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use subtwin_hear::{Heard, Intake};
-use subtwin_kernel::{ChatId, Clock as _, MessageId, RequestId, Secret};
+use subtwin_kernel::{ChatId, Clock as _, MessageId, RequestId, Secret, Tool};
 use subtwin_store::RequestRow;
 use subtwin_understand::Turn;
 use tokio::sync::Notify;
@@ -120,10 +120,16 @@ pub(super) struct State {
     /// Everything that must not be seen, and who was given it.
     pub(super) secrets: Vec<Secret>,
     /// Everything a brain was shown.
-    pub(super) brain_saw: Vec<String>,
+    pub(super) brain_saw: BTreeSet<String>,
+    /// Turns a brain took.
+    pub(super) steps: u64,
+    /// Who wants which tool used on whom (UPN).
+    pub(super) wishes: Vec<(usize, Tool, String)>,
     /// The plans' `before` as the planner last gave it, by part: what was true at the last look.
     pub(super) looked: BTreeMap<String, Vec<(Timestamp, String)>>,
     pub(super) changed_policies: Vec<Timestamp>,
+    /// Whose account an administrator changed by hand, and when.
+    pub(super) meddled: Vec<(Timestamp, usize)>,
     /// Whether policies changed and nobody told the gate yet.
     pub(super) policies_due: bool,
     pub(super) trace: u64,
@@ -132,6 +138,8 @@ pub(super) struct State {
     pub(super) now: Timestamp,
     pub(super) points: u64,
     pub(super) kill_at: Option<u64>,
+    /// The process is killed when it next sends something, before anything comes of it.
+    pub(super) kill_on_send: bool,
     pub(super) dead: bool,
     /// The process was killed at least once.
     pub(super) dead_once: bool,
@@ -167,15 +175,19 @@ impl World {
             asks: Vec::new(),
             sendings: BTreeMap::new(),
             secrets: Vec::new(),
-            brain_saw: Vec::new(),
+            brain_saw: BTreeSet::new(),
+            steps: 0,
+            wishes: Vec::new(),
             looked: BTreeMap::new(),
             changed_policies: Vec::new(),
+            meddled: Vec::new(),
             policies_due: false,
             trace: seed,
             aloud: false,
             now: start,
             points: 0,
             kill_at: None,
+            kill_on_send: false,
             dead: false,
             dead_once: false,
             intake: None,
@@ -301,7 +313,10 @@ impl State {
                 }
             }
             Event::Effect { deed, id } => drop(self.arrive(&deed, id)),
-            Event::Meddle { deed } => drop(self.tenant.apply(&deed, None, self.now)),
+            Event::Meddle { deed } => {
+                self.meddled.push((self.now, deed.person));
+                let _ = self.tenant.apply(&deed, None, self.now);
+            }
             Event::Jump { by } => world.clock.jump(by),
             Event::Policies => {
                 self.changed_policies.push(self.now);
