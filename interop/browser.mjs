@@ -220,6 +220,31 @@ async function conversation(page, origin) {
     await page.waitForFunction((n) => document.querySelectorAll("#messages .message").length >= n + 2, before);
     assert(await page.locator("#messages [data-mine=kept]").count(), "the list was drawn anew");
   });
+  await check("an approver finds the same plan in their own conversation, and their yes counts", async () => {
+    await says(page, "Reset José Núñez's password");
+    await hears(page, "jose.nunez@contoso.com", "the yes of an approver", "Reply yes");
+    await says(page, "yes");
+    await hears(page, "Paula Stone");
+    const paula = await open(page.context().browser(), origin, {}, "/?as=paula.stone@contoso.com");
+    await paula.locator("#chats .unread, #chats button", { hasText: "Sam (IT twin)" }).first().click();
+    await hears(paula, "Your yes is needed, too", "Doug Hale (doug@contoso.com)", "jose.nunez@contoso.com");
+    await shoot(paula, "approver-light");
+    await says(paula, "yes");
+    await hears(paula, "Thank you");
+    await paula.context().close();
+    await hears(page, "shown once", "10 minutes");
+    await readable(page);
+  });
+  await check("what must be typed is offered, and a yes is not enough", async () => {
+    await says(page, "Reset Alex Kim's MFA");
+    await hears(page, "Which");
+    await says(page, "the one in Finance");
+    await hears(page, "type the user principal name alex.kim@contoso.com");
+    await page.locator("#hints", { hasText: "alex.kim@contoso.com" }).waitFor();
+    await shoot(page, "typed-light");
+    await says(page, "no");
+    await hears(page, "Nothing was changed");
+  });
   await check("a name with markup in it is text, wherever it shows", async () => {
     await tabTo(page, "find", "Shift+Tab");
     await page.keyboard.type("robert.t");

@@ -7,22 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
-use subtwin_confirm::{Confirmed, Verdict, Waiting};
-use subtwin_hear::{Heard, RefersTo, Speaker};
-use subtwin_kernel::{
-    Action, AppId, ChatId, Clock as _, KeyBytes, MessageId, Method, Outcome, Plan, PrincipalKind,
-    RequestId, SkuId, Step, Summary, SystemClock, SystemEntropy, TenantId, TwinId, UserId,
-};
+use anyhow::{Context as _, ensure};
+use subtwin_confirm::Confirmed;
+use subtwin_kernel::{Clock as _, KeyBytes, Outcome, RequestId, SystemClock, SystemEntropy};
 use subtwin_primitives::Twin;
 use subtwin_record::audit::{Archive, Trust};
 use subtwin_record::{Facts, Log};
-use subtwin_understand::Proposal;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::Setup;
 use crate::figures::{Aim, Figures};
+use crate::sample;
 use crate::stopwatch::Stopwatch;
 
 pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<Figures> {
@@ -30,7 +26,7 @@ pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<Figures> {
     let dir = place.path().join("evidence");
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy::default()));
     let (log, _) = Log::open(&dir, &KeyBytes::new([7; 32]), "contoso.com/sam", clock, entropy)?;
-    let twin = Arc::new(twin());
+    let twin = Arc::new(sample::twin());
 
     let mut alone = Vec::new();
     for number in 0..ALONE {
@@ -90,7 +86,7 @@ async fn together(log: &Log, twin: &Arc<Twin>, ready: Vec<Confirmed>) -> anyhow:
 async fn act(log: &Log, twin: &Twin, confirmed: Confirmed) -> anyhow::Result<()> {
     let facts = Facts { twin, requester_upn: Some("doug@contoso.com") };
     let (_, ticket) = log.open_intent(confirmed, facts).await?.into_parts();
-    log.close(ticket, Outcome::Done { at: SystemClock.now() }).await?;
+    log.close(ticket, vec![Outcome::Done { at: SystemClock.now() }], Vec::new()).await?;
     Ok(())
 }
 
@@ -139,74 +135,11 @@ fn size(dir: &Path) -> anyhow::Result<u64> {
     Ok(bytes)
 }
 
-/// A confirmed plan, by the only way there is: shown by the gate, and answered with a yes.
+/// A plan that was shown by the gate, and answered with a yes.
 fn confirmed(number: usize) -> anyhow::Result<Confirmed> {
-    let now = SystemClock.now();
-    let tenant = TenantId::new(Uuid::from_u128(900));
-    let chat = ChatId::parse("19:doug_sam@unq.gbl.spaces")?;
-    let heard = |message, text: &str| Heard {
-        chat: chat.clone(),
-        message: MessageId::new(message),
-        from: Speaker {
-            tenant,
-            user: UserId::new(Uuid::from_u128(903)),
-            display_name: "Doug".to_owned(),
-        },
-        text: text.to_owned(),
-        one_on_one: true,
-        at: now,
-        edited: false,
-        refers_to: RefersTo::Nothing,
-    };
-    let number = u128::try_from(number)?;
-    let plan = plan(UserId::new(Uuid::from_u128(1000 + number)));
-    let proposal = Proposal {
-        request: RequestId::new(Uuid::from_u128(number)),
-        heard: heard(1, "give Sarah Lin a Microsoft 365 E3"),
-        action: plan.action.clone(),
-    };
-    let waiting = Waiting::ask(proposal, plan.clone(), MessageId::new(2), now);
-    let Verdict::Yes(assent) = waiting.hear(&heard(3, "yes"), now) else {
-        bail!("a yes is not taken for one");
-    };
-    assent.release(&plan, true).map_err(|over| anyhow::anyhow!("not released: {:?}", over.why))
-}
-
-fn plan(person: UserId) -> Plan {
-    Plan {
-        action: Action::LicenseAssign { person, sku: SkuId::new(Uuid::from_u128(7)) },
-        steps: vec![Step {
-            method: Method::Post,
-            path: format!("/v1.0/users/{person}/assignLicense"),
-            body: Some(serde_json::json!({
-                "addLicenses": [{"disabledPlans": [], "skuId": Uuid::from_u128(7)}],
-                "removeLicenses": [],
-            })),
-        }],
-        summary: Summary {
-            headline: "Give Sarah Lin (sarah.lin@contoso.com) a Microsoft 365 E3 licence"
-                .to_owned(),
-            target: "Sarah Lin (sarah.lin@contoso.com)".to_owned(),
-            object: Some("Microsoft 365 E3".to_owned()),
-            before: "no licence".to_owned(),
-            after: "Microsoft 365 E3".to_owned(),
-            consequences: vec!["One of 3 free seats is used.".to_owned()],
-            undo: "It can be taken away again.".to_owned(),
-            appears_as: "Sam (sam@contoso.com)".to_owned(),
-        },
-    }
-}
-
-fn twin() -> Twin {
-    Twin {
-        tenant: TenantId::new(Uuid::from_u128(900)),
-        id: Some(TwinId::new(Uuid::from_u128(901))),
-        name: "Sam".to_owned(),
-        upn: Some("sam@contoso.com".to_owned()),
-        acts_as: PrincipalKind::MemberUser,
-        token_of: None,
-        app: AppId::new(Uuid::from_u128(902)),
-    }
+    let number = u64::try_from(number)?;
+    let request = RequestId::new(Uuid::from_u128(number.into()));
+    sample::confirmed(request, &sample::plan(number)).context("a yes is not taken for one")
 }
 
 /// Actions at a time.

@@ -6,10 +6,15 @@ mod control;
 mod crowd;
 mod evidence;
 mod figures;
+mod gate;
+#[path = "../../flow/3-confirm/tests/main/company.rs"]
+mod in_memory;
 mod intake;
 mod latency;
 mod memory;
 mod process;
+#[path = "../../flow/5-record/tests/main/sample.rs"]
+mod sample;
 mod soak;
 mod start;
 mod stopwatch;
@@ -60,6 +65,7 @@ enum What {
     Memory,
     Start,
     Evidence,
+    Gate,
     Intake,
     Soak,
 }
@@ -96,8 +102,9 @@ fn measure_all(arguments: Arguments, report: &mut Report) -> anyhow::Result<()> 
         Ok(here.with_file_name("subtwin"))
     };
     let subtwin = arguments.subtwin.map_or_else(beside, Ok)?;
+    let alone = matches!(arguments.what, What::Evidence | What::Gate | What::Intake);
     anyhow::ensure!(
-        subtwin.is_file(),
+        alone || subtwin.is_file(),
         "there is no `{}`; build it with `cargo build --release -p subtwin` or name it with --subtwin",
         subtwin.display()
     );
@@ -114,8 +121,15 @@ fn measure_all(arguments: Arguments, report: &mut Report) -> anyhow::Result<()> 
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    for what in [What::Start, What::Latency, What::Memory, What::Evidence, What::Intake, What::Soak]
-    {
+    for what in [
+        What::Start,
+        What::Latency,
+        What::Memory,
+        What::Evidence,
+        What::Gate,
+        What::Intake,
+        What::Soak,
+    ] {
         if arguments.what != What::All && arguments.what != what {
             continue;
         }
@@ -136,6 +150,7 @@ async fn measure(setup: &Setup, what: What) -> anyhow::Result<Figures> {
         What::Memory => memory::measure(setup).await,
         What::Start => start::measure(setup).await,
         What::Evidence => evidence::measure(setup).await,
+        What::Gate => gate::measure().await,
         What::Intake => intake::measure(setup).await,
         What::Soak => soak::measure(setup).await,
     }

@@ -128,16 +128,9 @@ impl Process {
         }
     }
 
-    /// Processor time used so far, all threads. In hundredths of a second, as Linux counts it for
-    /// user space on every machine.
+    /// Processor time used so far, all threads.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name in parentheses may hold spaces: count from its end (proc(5)).
-        let fields = stat.rsplit_once(") ").context("the format of /proc/…/stat")?.1;
-        let mut fields = fields.split(' ').skip(11);
-        let mut ticks =
-            || -> anyhow::Result<u64> { Ok(fields.next().context("utime, stime")?.parse()?) };
-        Ok(Duration::from_millis((ticks()? + ticks()?) * 10))
+        cpu_of(&self.child.id().to_string())
     }
 
     /// Resident memory now, in megabytes of 10^6 bytes.
@@ -168,3 +161,19 @@ impl Drop for Process {
 
 const LINES: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Processor time this process has used so far, all threads.
+pub(crate) fn own_cpu() -> anyhow::Result<Duration> {
+    cpu_of("self")
+}
+
+/// In hundredths of a second, as Linux counts it for user space on every machine.
+fn cpu_of(process: &str) -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name in parentheses may hold spaces: count from its end (proc(5)).
+    let fields = stat.rsplit_once(") ").context("the format of /proc/…/stat")?.1;
+    let mut fields = fields.split(' ').skip(11);
+    let mut ticks =
+        || -> anyhow::Result<u64> { Ok(fields.next().context("utime, stime")?.parse()?) };
+    Ok(Duration::from_millis((ticks()? + ticks()?) * 10))
+}

@@ -52,6 +52,23 @@ def bundle(n, width):
     return log / "tile/entries" / (path if width == 256 else f"{path}.p/{width}")
 
 
+def check_intent(event):
+    """What was confirmed is the plan, by everybody who had to, and each of them was shown it."""
+    plan = json.dumps(event["plan"], separators=(",", ":"), ensure_ascii=False)
+    digest = sha256(plan.encode()).hex()
+    assert digest == event["plan_digest"], f"the plan of record {index} is not what was confirmed"
+    yeses, needed = event["confirmations"], {"own": 1, "another": 2, "two": 3}
+    by = [yes["by"] for yes in yeses]
+    assert by[0] == event["asked"]["by"]["user"], f"record {index}: not the requester's yes"
+    enough = len(set(by)) == len(by) >= needed[event["plan"]["approval"]]
+    assert enough, f"record {index}: somebody's yes is missing"
+    for yes in yeses:
+        assert yes["typed"] or not event["plan"]["type_back"], f"record {index}: not typed"
+        prompt = event["request"], digest, yes["by"], yes["chat"], yes["prompt"]
+        known = prompt in shown or event["request"] in forgotten
+        assert known, f"record {index}: a yes to what was not shown"
+
+
 # The signature on the tree's head (C2SP signed note).
 origin, key_id, key = vkey.split("+", 2)
 key = base64.b64decode(key)
@@ -89,6 +106,7 @@ assert root([sha256(b"\x00", leaf) for leaf in leaves]) == base64.b64decode(head
 
 # Every record, held against its leaf.
 index, empty, erased = 0, set(), set()
+shown, asked_for, forgotten = set(), {}, set()
 for segment in sorted((log / "records").glob("*.seg")):
     take, more = reader(segment.read_bytes())
     while more():
@@ -100,14 +118,22 @@ for segment in sorted((log / "records").glob("*.seg")):
             assert index >= size or leaf == leaves[index], f"leaf {index} is another one"
             if not any(record):
                 empty.add(index)
+                forgotten.add(json.loads(leaf).get("request"))
             else:
                 kept = sha256(record).hex() == json.loads(leaf)["commitment"]
                 assert kept, f"record {index} is not what was recorded"
-                event = json.loads(record[32:])["event"]
+                event = json.loads(record[32:])
+                assert event["schema"] == "subtwin.audit-record/2", "another version of the shape"
+                event = event["event"]
+                if event["kind"] == "proposed" and not event["dry_run"]:
+                    whom = event["shown_to"], event["shown_in"], event["prompt"]
+                    shown.add((event["request"], event["plan_digest"], *whom))
                 if event["kind"] == "intent":
-                    plan = json.dumps(event["plan"], separators=(",", ":"), ensure_ascii=False)
-                    same = sha256(plan.encode()).hex() == event["plan_digest"]
-                    assert same, f"the plan of record {index} is not the one that was confirmed"
+                    check_intent(event)
+                    asked_for[event["request"]] = len(event["plan"]["parts"])
+                if event["kind"] == "outcome" and event["request"] in asked_for:
+                    ends = len(event["outcomes"])
+                    assert ends == asked_for.pop(event["request"]), f"record {index} lacks a part"
                 if event["kind"] == "erased":
                     for leaves_gone in event["leaves"]:
                         erased.update(range(leaves_gone["first"], leaves_gone["last"] + 1))

@@ -226,7 +226,9 @@ pub fn read_policies(files: &[PathBuf]) -> anyhow::Result<Policies> {
     for file in files {
         let text = fs::read_to_string(file)
             .with_context(|| format!("cannot read the policies `{}`", file.display()))?;
-        texts.push((file.display().to_string(), text));
+        // By its name alone: the same policies in another folder are the same policies.
+        let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+        texts.push((name, text));
     }
     Ok(Policies::read(&texts)?)
 }

@@ -6,9 +6,13 @@ mod carry;
 mod cases;
 mod desk;
 mod ending;
+mod evidence;
+mod notes;
 mod ports;
 mod replies;
 mod resume;
+#[cfg(test)]
+mod sim;
 mod undo;
 mod watch;
 
@@ -31,7 +35,7 @@ use subtwin_kernel::{
 use subtwin_policy::Policies;
 use subtwin_primitives::{TwinChange, TwinEvent};
 use subtwin_record::{Log, Recovered};
-use subtwin_store::{KeyFile, Store};
+use subtwin_store::{KeyFile, OpenError, Store};
 use subtwin_teams::{Ears, OpenIdKeys, Ports, Presence, Voice};
 use subtwin_understand::{Builtin, Contact, Directory as _, Understanding};
 use tokio::net::TcpListener;
@@ -42,6 +46,7 @@ use url::Url;
 use crate::config::Config;
 use cases::Cases;
 use desk::Desk;
+use evidence::Evidence;
 use ports::{Borrowed, ChatGraph, Sealed, Seen};
 use resume::Left;
 use watch::{Taken, Watch};
@@ -107,7 +112,7 @@ impl Foundations {
 
     fn on(
         config: &Config,
-        open: fn(&Path, &KeyBytes, Arc<dyn Entropy>) -> Result<Store, subtwin_store::OpenError>,
+        open: impl Fn(&Path, &KeyBytes, Arc<dyn Entropy>) -> Result<Store, OpenError>,
     ) -> anyhow::Result<Self> {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
         let key = KeyFile::read(&config.state.key_file)?;
@@ -228,7 +233,7 @@ impl Twin {
             channel: Arc::clone(&voice) as _,
             trail: Arc::new(entra.clone()),
             log: log.clone(),
-            store: base.store.clone(),
+            notes: Arc::new(base.store.clone()),
             look_after: config.look_after(),
             taken: Taken::default(),
             tasks: tasks.clone(),
@@ -246,8 +251,8 @@ impl Twin {
             cards: Arc::new(entra.clone()),
             hands: Arc::new(entra),
             log: log.clone(),
-            store: base.store.clone(),
-            evidence,
+            notes: Arc::new(base.store.clone()),
+            evidence: Evidence::new(evidence),
             twin: facts.clone(),
             presence: Arc::clone(&presence),
             watch,
@@ -278,7 +283,7 @@ impl Twin {
         let mut status = ears.status();
         let (listening, deaf) = (TaskTracker::new(), CancellationToken::new());
         listening.spawn(ears.run(listener, deaf.clone()));
-        tasks.spawn(Arc::clone(&desk).resume(left, voice));
+        tasks.spawn(Arc::clone(&desk).resume(left));
         tasks.spawn(sweep(Arc::clone(&desk), stop.clone()));
         tasks.spawn({
             let stop = stop.clone();
@@ -298,6 +303,11 @@ impl Twin {
         if policy_digest == self.desk.gate().policies().digest() {
             tracing::info!(policy = %policy_digest, "the policies are the same");
             return Ok(());
+        }
+        let known = privilege_matters(self.desk.gate().policies());
+        let new = privilege_matters(&policies).into_iter().find(|tool| !known.contains(tool));
+        if let Some(tool) = new {
+            bail!("they ask who holds administrator roles for {tool}, too; restart the twin");
         }
         // On record before it is in force.
         let change = TwinChange::Policy { policy_digest };
@@ -384,9 +394,15 @@ async fn directory(
         },
         sponsors: all_by_upn(&looking, &people.sponsors).await?,
         break_glass: all_by_upn(&looking, &people.break_glass).await?,
+        privilege_matters: privilege_matters(&config.gate.policies()?),
     };
     let human = by_upn(&looking, &people.human.upn).await?;
     Ok((entra(standing), human))
+}
+
+/// The tools whose policies ask whether the person holds an administrator role, so that it is read.
+fn privilege_matters(policies: &Policies) -> Vec<Tool> {
+    Tool::ALL.into_iter().filter(|tool| policies.depend_on_privilege(*tool)).collect()
 }
 
 async fn all_by_upn(entra: &Entra, upns: &[String]) -> anyhow::Result<Vec<UserId>> {

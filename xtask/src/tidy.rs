@@ -59,6 +59,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "subtwin-bench",
         &[
             "subtwin-kernel",
+            "subtwin-policy",
             "subtwin-primitives",
             "subtwin-store",
             "subtwin-hear",

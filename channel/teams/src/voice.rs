@@ -103,23 +103,6 @@ impl Voice {
         Ok(None)
     }
 
-    /// Reads one message again, as it would have been heard: what was taken up before a stop and
-    /// not answered. `None` when it is gone, or was no person's.
-    ///
-    /// # Errors
-    /// When Graph does not answer.
-    pub async fn heard(
-        &self,
-        chat: &ChatId,
-        message: MessageId,
-    ) -> Result<Option<Heard>, GraphError> {
-        let found = self.message(chat, message).await?;
-        Ok(found.and_then(|message| match message.incoming {
-            Incoming::Heard(heard) => Some(heard),
-            Incoming::Own | Incoming::System | Incoming::Gone | Incoming::Ignored(_) => None,
-        }))
-    }
-
     async fn message(
         &self,
         chat: &ChatId,
@@ -224,11 +207,23 @@ impl Channel for Voice {
         })
     }
 
-    async fn still_says(&self, heard: &Heard) -> Result<bool, ChannelError> {
+    async fn heard(
+        &self,
+        chat: &ChatId,
+        message: MessageId,
+    ) -> Result<Option<Heard>, ChannelError> {
         let found = self
-            .heard(&heard.chat, heard.message)
+            .message(chat, message)
             .await
             .map_err(|error| channel_error("read a message again", error))?;
+        Ok(found.and_then(|message| match message.incoming {
+            Incoming::Heard(heard) => Some(heard),
+            Incoming::Own | Incoming::System | Incoming::Gone | Incoming::Ignored(_) => None,
+        }))
+    }
+
+    async fn still_says(&self, heard: &Heard) -> Result<bool, ChannelError> {
+        let found = self.heard(&heard.chat, heard.message).await?;
         Ok(found.is_some_and(|found| {
             !found.edited && found.text == heard.text && found.from.user == heard.from.user
         }))

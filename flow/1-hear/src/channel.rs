@@ -49,6 +49,11 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     /// Whether somebody's message still stands as it was heard: neither edited nor deleted since.
     async fn still_says(&self, heard: &Heard) -> Result<bool, ChannelError>;
 
+    /// Reads one message again, as it would have been heard: what was taken up before a stop and
+    /// not answered. `None` when it is gone, or was no person's.
+    async fn heard(&self, chat: &ChatId, message: MessageId)
+    -> Result<Option<Heard>, ChannelError>;
+
     /// The twin's own messages newer than `after`, oldest first: id and plain text. Used after a
     /// crash to see whether a reply had already been posted.
     async fn own_since(

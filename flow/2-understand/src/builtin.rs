@@ -57,6 +57,7 @@ impl Builtin {
             mode: Mode::Ask,
             open: None,
             only_shown: false,
+            doubted: false,
         };
         let mut turn = says(SILENCE);
         let skipped = talk.lines.len().saturating_sub(LOOK_BACK);
@@ -91,6 +92,8 @@ struct Thread<'a> {
     open: Option<(Asked, Mode)>,
     /// Whether the line before this one asked only to be shown something.
     only_shown: bool,
+    /// Whether the line before this one was a request that had to be asked about.
+    doubted: bool,
 }
 
 impl Thread<'_> {
@@ -101,6 +104,7 @@ impl Thread<'_> {
         let mut line = Line::read(text);
         let open = self.open.take();
         let only_shown = std::mem::take(&mut self.only_shown);
+        let doubted = std::mem::take(&mut self.doubted);
         if line.tokens.len() > LONGEST_LINE {
             return says(TOO_LONG);
         }
@@ -112,7 +116,7 @@ impl Thread<'_> {
             turn = self.understood(&line, open.as_ref(), only_shown);
         }
         turn.unwrap_or_else(|| {
-            let turn = self.otherwise(&line, text);
+            let turn = self.otherwise(&line, text, doubted);
             // It may have answered "which one?", which is read elsewhere.
             self.only_shown = only_shown && matches!(turn, Turn::Decline(_));
             turn
@@ -148,7 +152,11 @@ impl Thread<'_> {
             Small::Yes if only_shown => self.calls(self.last.clone(), Mode::Ask),
             Small::Yes => says(NOTHING_OPEN),
             Small::No => says(NOTHING_DONE),
-            Small::Undo => Turn::Undo,
+            Small::Undo => {
+                // "Same for Bob" would no longer say what.
+                self.last.clear();
+                Turn::Undo
+            }
         })
     }
 
@@ -198,7 +206,7 @@ impl Thread<'_> {
     }
 
     /// What is no request of the catalog.
-    fn otherwise(&mut self, line: &Line, text: &str) -> Turn {
+    fn otherwise(&mut self, line: &Line, text: &str, doubted: bool) -> Turn {
         let start = bare(&line.tokens, self.twin);
         if is_forbidding(start.tokens) {
             // "Don't give her that" right after asking for it takes the request back.
@@ -212,21 +220,30 @@ impl Thread<'_> {
         if reader.is_statement(start.tokens) {
             return says(WHAT_FOR_THEM);
         }
-        if !is_negated(start.tokens) {
-            match reader.doubt(&line.tokens) {
-                Some(Doubt::Unlock) => return says(UNLOCK),
-                Some(Doubt::Manager) => return says(WHOSE_MANAGER),
-                None => {}
+        match question(&reader, line, start.tokens) {
+            // Asked once, and no clearer: that is for a human.
+            Some(_) if doubted => Turn::HandOver,
+            Some(question) => {
+                self.doubted = true;
+                says(question)
             }
-            if let Some(question) = reader.vague_property(start.tokens) {
-                return says(question);
-            }
-            if reader.has_open_end(&line.tokens) {
-                return says(OPEN_END);
-            }
+            None => Turn::Decline(text.trim().to_owned()),
         }
-        Turn::Decline(text.trim().to_owned())
     }
+}
+
+/// The question to put about a request that could be meant in two ways.
+fn question(reader: &Reader<'_>, line: &Line, start: &[Token]) -> Option<&'static str> {
+    if is_negated(start) {
+        return None;
+    }
+    match reader.doubt(&line.tokens) {
+        Some(Doubt::Unlock) => return Some(UNLOCK),
+        Some(Doubt::Manager) => return Some(WHOSE_MANAGER),
+        None => {}
+    }
+    let vague = reader.vague_property(start);
+    vague.or_else(|| reader.has_open_end(&line.tokens).then_some(OPEN_END))
 }
 
 fn says(text: &str) -> Turn {

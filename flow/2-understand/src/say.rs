@@ -191,6 +191,10 @@ pub(crate) fn help(tools: &[Tool], contact: &Contact) -> Words {
     }
     words
         .line("Before I change anything I show you exactly what, and wait for your yes.")
+        .line(
+            "“what would happen if I gave Sarah Lin an E3?” shows a change and makes none; “undo \
+             that” takes back the last one.",
+        )
         .line(format!("For anything else, say “hand over” and I pass it to {}.", contact.label()))
 }
 

@@ -78,6 +78,7 @@ impl Gate {
         requester: UserId,
         now: Timestamp,
     ) -> Result<(), Refusal> {
+        self.offers(action)?;
         let (asker, facts) = try_join(self.asker(requester), self.planner.target(action)).await?;
         self.decide(action, &asker, &facts, 1, now).map(drop)
     }
@@ -100,6 +101,7 @@ impl Gate {
         let asker = asker?;
         let mut draft = Draft::default();
         for (action, facts) in actions.iter().zip(facts) {
+            let upn = facts.as_ref().ok().map(|(target, _)| shown(&target.upn));
             let planned = match facts {
                 Ok(facts) => self.part(action, &asker, &facts, actions.len(), &draft, now).await,
                 Err(refusal) => Err(refusal),
@@ -108,10 +110,13 @@ impl Gate {
                 Ok((allowed, parts, upn)) => draft.add(action, allowed, parts, upn),
                 // Nothing may depend on which half of a directory answers.
                 Err(refusal @ Refusal::Unavailable { .. }) => return Err(refusal),
-                Err(refusal) => draft.refused.push(refusal),
+                Err(refusal) => {
+                    draft.left_out.extend(sentence(&refusal, action.tool(), upn.as_deref()));
+                    draft.refused.get_or_insert(refusal);
+                }
             }
         }
-        draft.finish(self, actions.len() > 1)
+        draft.finish(self)
     }
 
     /// The people who may give the yeses that a plan needs beside the requester's, in the order in
@@ -201,12 +206,7 @@ impl Gate {
         draft: &Draft,
         now: Timestamp,
     ) -> Result<(Allowed, Vec<Part>, String), Refusal> {
-        if !self.offered.tools.contains(&action.tool()) {
-            return Err(Refusal::Impossible {
-                code: "not-offered",
-                reason: format!("I was not set up for that here ({}).", action.tool()),
-            });
-        }
+        self.offers(action)?;
         let allowed = self.decide(action, asker, facts, count, now)?;
         let upn = shown(&facts.0.upn);
         if count > 1 && action.risk().stands_alone() {
@@ -241,6 +241,16 @@ impl Gate {
         Ok((allowed, parts, upn))
     }
 
+    fn offers(&self, action: &Action) -> Result<(), Refusal> {
+        if self.offered.tools.contains(&action.tool()) {
+            return Ok(());
+        }
+        Err(Refusal::Impossible {
+            code: "not-offered",
+            reason: format!("I was not set up for that here ({}).", action.tool()),
+        })
+    }
+
     fn decide(
         &self,
         action: &Action,
@@ -270,7 +280,9 @@ impl Gate {
 struct Draft {
     asked: Vec<Action>,
     parts: Vec<Part>,
-    refused: Vec<Refusal>,
+    left_out: Vec<String>,
+    /// Why the first thing that was refused was.
+    refused: Option<Refusal>,
     allowed_by: Vec<String>,
     approval: Option<Approval>,
     typed: bool,
@@ -295,10 +307,9 @@ impl Draft {
         parts.iter().flat_map(|part| &part.touches).any(|touch| already.contains(&touch))
     }
 
-    fn finish(mut self, gate: &Gate, several: bool) -> Result<Plan, Refusal> {
+    fn finish(mut self, gate: &Gate) -> Result<Plan, Refusal> {
         if self.parts.is_empty() {
-            let mut refused = self.refused.into_iter();
-            return Err(refused.next().unwrap_or_else(|| Refusal::Impossible {
+            return Err(self.refused.unwrap_or_else(|| Refusal::Impossible {
                 code: "nothing-asked",
                 reason: "There is nothing in that which I could do.".to_owned(),
             }));
@@ -307,13 +318,12 @@ impl Draft {
         // UPN of whom the first part is about.
         let named = self.parts.iter().find_map(|part| part.type_back.clone());
         let type_back = named.or_else(|| self.typed.then_some(self.upn));
-        let left_out = self.refused.iter().filter(|_| several).filter_map(sentence).collect();
         self.allowed_by.sort();
         self.allowed_by.dedup();
         Ok(Plan {
             asked: self.asked,
             parts: self.parts,
-            left_out,
+            left_out: self.left_out,
             appears_as: gate.planner.appears_as(),
             approval: self.approval.unwrap_or(Approval::Own),
             type_back,
@@ -326,14 +336,20 @@ impl Draft {
     }
 }
 
-/// Why something is not in a plan, as the requester reads it.
-fn sentence(refusal: &Refusal) -> Option<String> {
-    match refusal {
-        Refusal::AlreadySo(why) => Some(why.clone()),
-        Refusal::Impossible { reason, .. } => Some(reason.clone()),
-        Refusal::NotAllowed { .. } => Some(NOT_ALLOWED.to_owned()),
-        Refusal::Unavailable { .. } => None,
-    }
+/// Why something is not in a plan, as the requester reads it; by its tool and its person, where the
+/// reason does not name them.
+fn sentence(refusal: &Refusal, tool: Tool, upn: Option<&str>) -> Option<String> {
+    let why = match refusal {
+        Refusal::AlreadySo(why) => why,
+        Refusal::Impossible { reason, .. } => reason,
+        Refusal::NotAllowed { .. } => NOT_ALLOWED,
+        Refusal::Unavailable { .. } => return None,
+    };
+    Some(match upn {
+        Some(upn) if why.contains(upn) => why.to_owned(),
+        Some(upn) => format!("{why} ({tool}, {upn})"),
+        None => format!("{why} ({tool})"),
+    })
 }
 
 /// One sentence for every reason: it teaches nobody whom to imitate or what else to try.

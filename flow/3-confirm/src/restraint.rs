@@ -92,6 +92,8 @@ impl Restraint {
         touches: impl IntoIterator<Item = Touch>,
         now: Timestamp,
     ) {
+        // Here, too: whoever asks only for what is refused is never shown anything.
+        self.forget(now);
         let until = later(now, span(self.limits.after_a_no));
         for touch in touches {
             self.turned_down.insert((requester, touch), until);

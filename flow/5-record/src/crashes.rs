@@ -6,14 +6,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use proptest::prelude::*;
-use subtwin_confirm::{Confirmed, Verdict, Waiting};
-use subtwin_hear::{Heard, RefersTo, Speaker};
-use subtwin_kernel::{
-    Action, AppId, ChatId, KeyBytes, ManualClock, MessageId, Outcome, Plan, PrincipalKind,
-    RequestId, SeededEntropy, Summary, TenantId, UserId,
-};
-use subtwin_primitives::{EventKind, Leaf, Twin};
-use subtwin_understand::Proposal;
+use subtwin_kernel::{KeyBytes, ManualClock, Outcome, RequestId, SeededEntropy};
+use subtwin_primitives::{EventKind, Leaf};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -22,6 +16,7 @@ use crate::audit::verify::{Report, verify};
 use crate::checkpoint::Signer;
 use crate::disk::Disk;
 use crate::recover::walk;
+use crate::sample;
 use crate::{Facts, Log, OpenError, RecordError, Recovered};
 
 /// What is left of a write during which the power went.
@@ -190,55 +185,9 @@ fn request(number: u64) -> RequestId {
     RequestId::new(Uuid::from_u128(u128::from(number)))
 }
 
-fn confirmed(number: u64) -> Confirmed {
-    let user = UserId::new(Uuid::from_u128(9));
-    let tenant = TenantId::new(Uuid::from_u128(8));
-    let text = || "text".to_owned();
-    let summary = Summary {
-        headline: text(),
-        target: text(),
-        object: None,
-        before: text(),
-        after: text(),
-        consequences: vec![],
-        undo: text(),
-        appears_as: text(),
-    };
-    let now = "2026-07-01T09:59:59Z".parse().unwrap();
-    let heard = |message, said: &str| Heard {
-        chat: ChatId::parse("19:chat").unwrap(),
-        message: MessageId::new(message),
-        from: Speaker { tenant, user, display_name: "Doug".to_owned() },
-        text: said.to_owned(),
-        one_on_one: true,
-        at: now,
-        edited: false,
-        refers_to: RefersTo::Nothing,
-    };
-    let plan = Plan { action: Action::SessionRevoke { person: user }, steps: vec![], summary };
-    let proposal = Proposal {
-        request: request(number),
-        heard: heard(1, "please"),
-        action: plan.action.clone(),
-    };
-    let waiting = Waiting::ask(proposal, plan.clone(), MessageId::new(2), now);
-    let Verdict::Yes(assent) = waiting.hear(&heard(3, "yes"), now) else {
-        panic!("a yes is a yes");
-    };
-    assent.release(&plan, true).unwrap()
-}
-
 async fn intend(log: &Log, number: u64) -> Result<crate::Opened, RecordError> {
-    let twin = Twin {
-        tenant: TenantId::new(Uuid::from_u128(8)),
-        id: None,
-        name: "Sam".to_owned(),
-        upn: None,
-        acts_as: PrincipalKind::MemberUser,
-        token_of: None,
-        app: AppId::new(Uuid::from_u128(7)),
-    };
-    log.open_intent(confirmed(number), Facts { twin: &twin, requester_upn: None }).await
+    let confirmed = sample::confirmed(request(number), &sample::plan(number)).unwrap();
+    log.open_intent(confirmed, Facts { twin: &sample::twin(), requester_upn: None }).await
 }
 
 /// What is tried with a log.
@@ -265,7 +214,7 @@ async fn attempt(log: Log, what: Try, number: u64) -> Vec<(RequestId, &'static s
         return done;
     }
     let outcome = Outcome::Unknown { reason: "text".to_owned() };
-    if log.close(opened.into_parts().1, outcome).await.is_err() {
+    if log.close(opened.into_parts().1, vec![outcome], vec![]).await.is_err() {
         return done;
     }
     done.push((request(number), "outcome"));
@@ -414,7 +363,7 @@ async fn while_the_disk_is_full_nothing_may_run_and_afterwards_everything_goes_o
         intend(&log, number).await.unwrap();
     }
     let outcome = Outcome::Unknown { reason: "text".to_owned() };
-    log.close(opened.into_parts().1, outcome).await.unwrap();
+    log.close(opened.into_parts().1, vec![outcome], vec![]).await.unwrap();
     log.shut_down().await.unwrap();
     let report = check(&disk);
     assert_eq!((report.leaves, report.open), (4, 2));

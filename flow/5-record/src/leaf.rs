@@ -136,7 +136,8 @@ mod tests {
         let record = include_str!("../../../base/primitives/vectors/valid/outcome-unknown.json");
         let mut record: AuditRecord = serde_json::from_str(record).unwrap();
         if let Event::Outcome(event) = &mut record.event {
-            event.outcome = subtwin_kernel::Outcome::Unknown { reason: "x".repeat(LARGEST_BODY) };
+            let reason = "x".repeat(LARGEST_BODY);
+            event.outcomes = vec![subtwin_kernel::Outcome::Unknown { reason }];
         }
         let refused = seal(record.at, record.event, &subtwin_kernel::SystemEntropy::default());
         assert!(matches!(refused, Err(RecordError::TooLarge { .. })), "{refused:?}");

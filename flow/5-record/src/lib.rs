@@ -39,6 +39,8 @@ mod checkpoint;
 mod crashes;
 mod disk;
 mod error;
+#[cfg(test)]
+mod forged;
 mod leaf;
 mod ledger;
 mod log;
@@ -46,6 +48,9 @@ mod opened;
 mod prove;
 mod receipt;
 mod recover;
+#[cfg(test)]
+#[path = "../tests/main/sample.rs"]
+mod sample;
 mod segment;
 mod trail;
 mod tree;

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use jiff::Timestamp;
@@ -38,10 +38,19 @@ pub struct Facts<'a> {
 /// these futures against others, spawn them.
 #[derive(Clone)]
 pub struct Log {
-    jobs: mpsc::Sender<Job>,
+    jobs: Jobs,
     places: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+}
+
+/// Where jobs go.
+#[derive(Clone)]
+enum Jobs {
+    /// To the writer's own thread.
+    Thread(mpsc::Sender<Job>),
+    /// To the writer at once; nothing once it was shut down.
+    InPlace(Arc<Mutex<Option<Writer>>>),
 }
 
 impl Log {
@@ -65,13 +74,53 @@ impl Log {
         Self::on(disk, dir, signer, clock, entropy)
     }
 
+    /// As [`Log::open`], but each call writes on its caller's thread, and dropping the log leaves
+    /// everything as a killed process would. For simulations: on a paused clock, no time passes
+    /// while the disk works.
+    ///
+    /// # Errors
+    /// As for [`Log::open`].
+    pub fn open_in_place(
+        dir: &Path,
+        key: &KeyBytes,
+        origin: &str,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<(Self, Recovered), OpenError> {
+        let signer =
+            Signer::new(origin, key).ok_or_else(|| OpenError::BadOrigin(origin.to_owned()))?;
+        let disk = Box::new(Directory::open(dir)?);
+        let (writer, recovered) =
+            Self::load(disk, dir, signer, Arc::clone(&clock), Arc::clone(&entropy))?;
+        let jobs = Jobs::InPlace(Arc::new(Mutex::new(Some(writer))));
+        Ok((Self { jobs, places: Arc::new(Semaphore::new(QUEUE)), clock, entropy }, recovered))
+    }
+
     pub(crate) fn on(
-        mut disk: Box<dyn Disk>,
+        disk: Box<dyn Disk>,
         dir: &Path,
         signer: Signer,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<(Self, Recovered), OpenError> {
+        let (writer, recovered) =
+            Self::load(disk, dir, signer, Arc::clone(&clock), Arc::clone(&entropy))?;
+        let (jobs, queue) = mpsc::channel();
+        thread::Builder::new()
+            .name("record".to_owned())
+            .spawn(move || writer.run(&queue))
+            .map_err(|cause| OpenError::Io { path: dir.to_owned(), cause })?;
+        let jobs = Jobs::Thread(jobs);
+        Ok((Self { jobs, places: Arc::new(Semaphore::new(QUEUE)), clock, entropy }, recovered))
+    }
+
+    fn load(
+        mut disk: Box<dyn Disk>,
+        dir: &Path,
+        signer: Signer,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<(Writer, Recovered), OpenError> {
         let path = dir.to_owned();
         let mut loaded = recover::load(disk.as_mut(), &signer).map_err(|cause| match cause {
             LoadError::Io(cause) => OpenError::Io { path: path.clone(), cause },
@@ -84,16 +133,9 @@ impl Log {
         if let Some(torn) = recovered.torn {
             tracing::warn!(leaves = torn.leaves, bytes = torn.bytes, "unfinished write cut off");
         }
-        let io = |cause| OpenError::Io { path: path.clone(), cause };
-        let writer = Writer::new(disk, loaded, signer, Arc::clone(&clock), Arc::clone(&entropy))
-            .map_err(|cause| io(std::io::Error::other(cause)))?;
-        let (jobs, queue) = mpsc::channel();
-        thread::Builder::new()
-            .name("record".to_owned())
-            .spawn(move || writer.run(&queue))
-            .map_err(io)?;
-        let log = Self { jobs, places: Arc::new(Semaphore::new(QUEUE)), clock, entropy };
-        Ok((log, recovered))
+        let writer = Writer::new(disk, loaded, signer, clock, entropy)
+            .map_err(|cause| OpenError::Io { path, cause: std::io::Error::other(cause) })?;
+        Ok((writer, recovered))
     }
 
     /// Puts a confirmed plan on the record. Only what this returns may be carried out.
@@ -224,7 +266,7 @@ impl Log {
         Ok(Closed { receipt: self.append(self.clock.now(), event).await? })
     }
 
-    async fn append(&self, at: Timestamp, event: Event) -> Result<Receipt, RecordError> {
+    pub(crate) async fn append(&self, at: Timestamp, event: Event) -> Result<Receipt, RecordError> {
         let (kind, request) = (event.kind(), event.request());
         let sealed = leaf::seal(at, event, self.entropy.as_ref())?;
         let place =
@@ -241,8 +283,22 @@ impl Log {
         job: impl FnOnce(oneshot::Sender<Result<T, RecordError>>) -> Job,
     ) -> Result<T, RecordError> {
         let (answer, result) = oneshot::channel();
-        self.jobs.send(job(answer)).map_err(|_| RecordError::ShutDown)?;
+        self.jobs.send(job(answer))?;
         result.await.map_err(|_| RecordError::ShutDown)?
+    }
+}
+
+impl Jobs {
+    fn send(&self, job: Job) -> Result<(), RecordError> {
+        match self {
+            Self::Thread(jobs) => jobs.send(job).map_err(|_| RecordError::ShutDown),
+            Self::InPlace(writer) => {
+                let mut place = writer.lock().unwrap_or_else(PoisonError::into_inner);
+                let writer = place.take().ok_or(RecordError::ShutDown)?;
+                *place = writer.serve(job, |only| vec![only]);
+                Ok(())
+            }
+        }
     }
 }
 
@@ -253,7 +309,7 @@ impl fmt::Debug for Log {
 }
 
 /// What the gate confirmed, as it goes on the record.
-fn intent(confirmed: Confirmed, facts: Facts<'_>, entropy: &dyn Entropy) -> Intent {
+pub(crate) fn intent(confirmed: Confirmed, facts: Facts<'_>, entropy: &dyn Entropy) -> Intent {
     let requester = confirmed.requester();
     let by = Requester {
         tenant: requester.tenant,

@@ -103,30 +103,41 @@ impl Writer {
                     None => break,
                 },
             };
-            match job {
-                Job::Append(first) => {
-                    let batch = gather(first, jobs, &mut waiting);
-                    self.append(batch);
-                }
-                Job::Erase { what, answer } => reply(answer, self.erase(what)),
-                Job::Checkpoint { answer } => {
-                    let signed = self.cover(self.tree.size());
-                    reply(answer, signed.map(|()| self.checkpoint.clone()));
-                }
-                Job::Prove { index, answer } => {
-                    let proof = self.prove(index);
-                    reply(answer, proof);
-                }
-                Job::Stop { answer } => {
-                    let signed = self.cover(self.tree.size());
-                    drop(self);
-                    reply(answer, signed);
-                    return;
-                }
+            match self.serve(job, |first| gather(first, jobs, &mut waiting)) {
+                Some(writer) => self = writer,
+                None => return,
             }
-            self.sign_if_due();
         }
         self.sign_or_warn();
+    }
+
+    /// Does one job. `gather` adds to a record those that may be written with it. Nothing is left
+    /// of a writer that was told to stop.
+    pub(crate) fn serve(
+        mut self,
+        job: Job,
+        gather: impl FnOnce(Append) -> Vec<Append>,
+    ) -> Option<Self> {
+        match job {
+            Job::Append(first) => self.append(gather(first)),
+            Job::Erase { what, answer } => reply(answer, self.erase(what)),
+            Job::Checkpoint { answer } => {
+                let signed = self.cover(self.tree.size());
+                reply(answer, signed.map(|()| self.checkpoint.clone()));
+            }
+            Job::Prove { index, answer } => {
+                let proof = self.prove(index);
+                reply(answer, proof);
+            }
+            Job::Stop { answer } => {
+                let signed = self.cover(self.tree.size());
+                drop(self);
+                reply(answer, signed);
+                return None;
+            }
+        }
+        self.sign_if_due();
+        Some(self)
     }
 
     /// The next job; signs the tree head while there is none.

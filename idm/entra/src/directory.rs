@@ -147,7 +147,7 @@ impl Entra {
         Ok(self.graph().get::<Found<User>>(&read).await?.value)
     }
 
-    async fn groups_by_name(&self, name: &str) -> Result<Vec<WireGroup>, GraphError> {
+    pub(crate) async fn groups_by_name(&self, name: &str) -> Result<Vec<WireGroup>, GraphError> {
         let quoted = literal(name);
         let exact = if name.contains('@') {
             format!("mail eq {quoted}")

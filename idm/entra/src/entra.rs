@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
-use subtwin_kernel::{Clock, GroupId, Licence, PrincipalKind, UserId};
+use subtwin_kernel::{Clock, GroupId, Licence, PrincipalKind, Tool, UserId};
 
 use crate::Graph;
 
@@ -38,6 +38,9 @@ pub struct Standing {
     pub sponsors: Vec<UserId>,
     /// Accounts kept for emergencies; nobody changes them through the twin.
     pub break_glass: Vec<UserId>,
+    /// The tools for which the policies in force look at whether the target is privileged, beside
+    /// those for which that is always looked at (`Policies::depend_on_privilege`).
+    pub privilege_matters: Vec<Tool>,
 }
 
 /// A Microsoft Entra directory as the flow sees it: its directory, planner, hands and trail.

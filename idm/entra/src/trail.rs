@@ -79,9 +79,7 @@ impl Entra {
         let rank = activities(action).iter().position(|it| name.eq_ignore_ascii_case(it))?;
         let actor = entry.initiated_by.as_ref().and_then(|by| by.user.as_ref()?.id.as_deref());
         let twin = self.0.twin.user.to_string();
-        let succeeded =
-            entry.result.as_deref().is_none_or(|result| result.eq_ignore_ascii_case("success"));
-        let ours = succeeded
+        let ours = entry.succeeded()
             && actor.is_some_and(|actor| actor.eq_ignore_ascii_case(&twin))
             && mentions(entry, &action.person().to_string())
             && is_about_object(entry, action);

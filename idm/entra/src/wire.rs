@@ -182,6 +182,11 @@ impl WireGroup {
         }
     }
 
+    /// The display name as the directory has it: to be compared, never to be shown.
+    pub(crate) fn raw_name(&self) -> &str {
+        self.display_name.as_deref().unwrap_or_default()
+    }
+
     /// The products that members get through the group.
     pub(crate) fn licences(&self) -> Vec<SkuId> {
         self.assigned_licenses.iter().flatten().map(|licence| licence.sku_id).collect()
@@ -212,6 +217,8 @@ pub(crate) struct Sku {
 #[derive(Clone, Debug, Deserialize)]
 struct Units {
     enabled: Option<i64>,
+    /// Of a subscription in its days of grace; they can still be given.
+    warning: Option<i64>,
 }
 
 /// A service inside a product.
@@ -238,7 +245,9 @@ impl Sku {
 
     /// Seats as Graph counts them: free is bought minus used, never below zero.
     pub(crate) fn licence(&self) -> Licence {
-        let bought = self.prepaid_units.as_ref().and_then(|units| units.enabled).unwrap_or(0);
+        let bought = self.prepaid_units.as_ref().map_or(0, |units| {
+            units.enabled.unwrap_or(0).saturating_add(units.warning.unwrap_or(0))
+        });
         let free = bought.saturating_sub(self.consumed_units.unwrap_or(0));
         Licence {
             sku: self.sku_id,
@@ -268,6 +277,8 @@ pub(crate) struct Found<T> {
 pub(crate) struct Object {
     pub(crate) id: Uuid,
     pub(crate) display_name: Option<String>,
+    /// Only people have one.
+    pub(crate) user_principal_name: Option<String>,
     #[serde(rename = "@odata.type")]
     kind: Option<String>,
     is_assignable_to_role: Option<bool>,
@@ -310,6 +321,10 @@ struct AuditApp {
 }
 
 impl AuditEntry {
+    pub(crate) fn succeeded(&self) -> bool {
+        self.result.as_deref().is_none_or(|result| result.eq_ignore_ascii_case("success"))
+    }
+
     /// Who did it, as the tenant says.
     pub(crate) fn actor(&self) -> String {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
@@ -396,5 +411,15 @@ mod tests {
         let licence = sku.licence();
         assert_eq!((licence.free, licence.total), (0, 10));
         assert_eq!(licence.product, "Microsoft 365 E3");
+    }
+
+    #[test]
+    fn seats_of_a_subscription_in_its_days_of_grace_count() {
+        let sku: Sku = serde_json::from_value(json!({
+            "skuId": "05e9a617-0261-4cee-bb44-138d3ef5d965", "skuPartNumber": "SPE_E3",
+            "consumedUnits": 12, "prepaidUnits": {"enabled": 0, "warning": 15, "suspended": 9},
+        }))
+        .unwrap();
+        assert_eq!((sku.licence().free, sku.licence().total), (3, 15));
     }
 }

@@ -1,4 +1,5 @@
-//! The adapter against a scripted server on the loopback: real sockets, our own answers.
+//! The adapter over real sockets: against a scripted server, whose answers are our own, and
+//! against a sandbox tenant, whose answers are Graph's as far as anybody knows them.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,11 +9,18 @@
     reason = "these are tests, and a JSON value reads best where it is made"
 )]
 
+mod credentials;
 mod directory;
+mod facts;
+mod gate;
 mod graph;
 mod hands;
+mod lookalikes;
 mod planner;
+mod profiles;
 mod session;
 mod sign_in;
 mod support;
+mod tenant;
+mod tools;
 mod trail;

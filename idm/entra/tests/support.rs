@@ -5,10 +5,10 @@ use async_trait::async_trait;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use subtwin_entra::{
-    App, Cloud, CloudSettings, Credential, Entra, Graph, Helpdesk, TokenClient, TokenStore,
+    App, Cloud, CloudSettings, Credential, Entra, Graph, Listed, Standing, TokenClient, TokenStore,
     TokenStoreError, Tokens, Twin,
 };
-use subtwin_kernel::{ManualClock, PrincipalKind, Secret, SeededEntropy, UserId};
+use subtwin_kernel::{ManualClock, PrincipalKind, Secret, SeededEntropy, Tool};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -20,6 +20,9 @@ pub(crate) const DOUG: &str = "dddddddd-0000-4000-8000-000000000004";
 pub(crate) const SARAH: &str = "eeeeeeee-0000-4000-8000-000000000005";
 pub(crate) const GROUP: &str = "ffffffff-0000-4000-8000-000000000006";
 pub(crate) const HELPDESK: &str = "ffffffff-0000-4000-8000-000000000007";
+pub(crate) const APPROVERS: &str = "ffffffff-0000-4000-8000-000000000008";
+pub(crate) const PAT: &str = "99999999-0000-4000-8000-000000000009";
+pub(crate) const GLASS: &str = "99999999-0000-4000-8000-00000000000a";
 pub(crate) const E3: &str = "05e9a617-0261-4cee-bb44-138d3ef5d965";
 pub(crate) const E5: &str = "06ebc4ee-1bb5-47dd-8120-11324bc54e06";
 pub(crate) const TOKEN: &str = "/aaaaaaaa-0000-4000-8000-000000000001/oauth2/v2.0/token";
@@ -296,11 +299,20 @@ impl World {
             upn: "sam@contoso.com".to_owned(),
             kind,
         };
-        let helpdesk = Helpdesk {
-            group: Some(HELPDESK.parse().unwrap()),
-            people: vec![DOUG.parse::<UserId>().unwrap()],
+        let standing = Standing {
+            helpdesk: Listed {
+                group: Some(HELPDESK.parse().unwrap()),
+                people: vec![DOUG.parse().unwrap()],
+            },
+            approvers: Listed {
+                group: Some(APPROVERS.parse().unwrap()),
+                people: vec![PAT.parse().unwrap()],
+            },
+            sponsors: vec![DOUG.parse().unwrap()],
+            break_glass: vec![GLASS.parse().unwrap()],
+            privilege_matters: vec![Tool::LicenseRemove],
         };
-        Entra::new(self.graph.clone(), twin, helpdesk, self.clock.clone())
+        Entra::new(self.graph.clone(), twin, standing, self.clock.clone())
     }
 }
 

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 use subtwin_kernel::Action;
 use subtwin_record::{Trace, Trail as _};
@@ -9,11 +11,15 @@ const ID: Uuid = Uuid::from_u128(0x1234);
 const AUDITS: &str = "GET /v1.0/auditLogs/directoryAudits";
 
 fn trace(action: Action) -> Trace {
-    Trace { action, client_request_id: ID, sent_at: NOW.parse().unwrap() }
+    Trace { action, client_request_id: ID, sent_at: NOW.parse().unwrap(), ended_at: None }
 }
 
 fn assign() -> Trace {
-    trace(Action::LicenseAssign { person: SARAH.parse().unwrap(), sku: E3.parse().unwrap() })
+    trace(Action::LicenseAssign {
+        person: SARAH.parse().unwrap(),
+        sku: E3.parse().unwrap(),
+        disabled_plans: Vec::new(),
+    })
 }
 
 /// An entry as the tenant writes one, with some members replaced.
@@ -45,7 +51,7 @@ async fn the_primary_entry_is_found_by_the_id_we_sent_and_kept_as_it_is() {
     let primary = entry("Change user license", json!({}));
     let found = json!({"value": [entry("Update user", json!({})), primary]});
     world.server.on(AUDITS, ok(found));
-    let found = world.entra().find(&assign()).await.unwrap().unwrap();
+    let found = world.entra().find(&assign(), &HashSet::new()).await.unwrap().unwrap();
     assert_eq!(found.activity, "Change user license");
     assert_eq!(found.initiated_by, "sam@contoso.com", "not the client app's name");
     assert_eq!(found.correlation_id, ID.to_string());
@@ -72,7 +78,7 @@ async fn without_our_id_it_is_found_by_time_actor_target_and_name() {
             {"id": "unreadable"},
         ]})),
     );
-    let found = world.entra().find(&assign()).await.unwrap().unwrap();
+    let found = world.entra().find(&assign(), &HashSet::new()).await.unwrap().unwrap();
     assert_eq!(found.id, "near");
     let query = &world.server.seen("GET", "/v1.0/auditLogs/directoryAudits")[1].query;
     assert!(
@@ -102,7 +108,7 @@ async fn an_entry_of_somebody_else_or_of_another_thing_is_not_ours() {
         world
             .server
             .on(AUDITS, ok(json!({"value": [entry("Change user license", wrong.clone())]})));
-        assert_eq!(world.entra().find(&assign()).await.unwrap(), None, "{wrong}");
+        assert_eq!(world.entra().find(&assign(), &HashSet::new()).await.unwrap(), None, "{wrong}");
     }
 }
 
@@ -119,16 +125,16 @@ async fn a_membership_entry_must_name_the_group() {
     };
     let world = World::new().await;
     world.server.on(AUDITS, ok(json!({"value": [entry("Add member to group", targets(GROUP))]})));
-    assert!(world.entra().find(&add).await.unwrap().is_some());
+    assert!(world.entra().find(&add, &HashSet::new()).await.unwrap().is_some());
     let other = entry("Add member to group", targets(HELPDESK));
     world.server.instead(AUDITS, ok(json!({"value": [other]})));
-    assert_eq!(world.entra().find(&add).await.unwrap(), None);
+    assert_eq!(world.entra().find(&add, &HashSet::new()).await.unwrap(), None);
 
     let remove = trace(Action::GroupMemberRemove { person, group });
     let removed = json!({"targetResources": [{"id": SARAH, "type": "User"}, {"id": GROUP}]});
     let found = json!({"value": [entry("Remove member from group", removed)]});
     world.server.instead(AUDITS, ok(found));
-    assert!(world.entra().find(&remove).await.unwrap().is_some());
+    assert!(world.entra().find(&remove, &HashSet::new()).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -138,7 +144,7 @@ async fn a_sign_out_is_known_by_its_odd_name_with_or_without_a_full_stop() {
         let world = World::new().await;
         let name = format!("Update StsRefreshTokenValidFrom Timestamp{stop}");
         world.server.on(AUDITS, ok(json!({"value": [entry(&name, json!({}))]})));
-        assert!(world.entra().find(&revoke).await.unwrap().is_some(), "{name}");
+        assert!(world.entra().find(&revoke, &HashSet::new()).await.unwrap().is_some(), "{name}");
     }
 }
 
@@ -146,5 +152,5 @@ async fn a_sign_out_is_known_by_its_odd_name_with_or_without_a_full_stop() {
 async fn a_log_that_may_not_be_read_is_an_error_and_not_an_absence() {
     let world = World::new().await;
     world.server.on(AUDITS, refuse(403, "Authentication_RequestFromUnsupportedUserRole", "No."));
-    assert!(world.entra().find(&assign()).await.is_err());
+    assert!(world.entra().find(&assign(), &HashSet::new()).await.is_err());
 }

@@ -24,8 +24,9 @@ const state = {
   auditTimer: null,
 };
 
-const HELPDESK = ["Who is Sarah Lin?", "Give Sarah Lin an E3", "Add Alex Kim to Finance",
-  "What can you do?"];
+const HELPDESK = ["Why can't Jon Miller sign in?", "Give Sarah Lin an E3",
+  "Add Sarah Lin and John Miller to VPN Users", "Reset José Núñez's password",
+  "What would happen if I blocked John Miller?", "Undo that", "What can you do?"];
 const ANYBODY = ["What can you do?", "Who is Doug Hale?", "Give me a Microsoft 365 E3"];
 const CHANGING = 60_000;
 
@@ -220,8 +221,9 @@ function drawEmpty(empty) {
 /** Words to start from. A yes is typed by a person: this only puts it into the box. */
 function drawHints(last) {
   const waits = last && !last.mine && /\breply\s+(<[^>]+>)?yes\b/i.test(last.content);
+  const typed = last && !last.mine && /type the user principal name (\S+) and nothing/.exec(last.content);
   const words = !state.other?.twin ? []
-    : waits ? ["yes", "no"] : state.me.department === "IT" ? HELPDESK : ANYBODY;
+    : typed ? [typed[1], "no"] : waits ? ["yes", "no"] : state.me.department === "IT" ? HELPDESK : ANYBODY;
   const rows = words.map((text) => ({ key: text, text }));
   list($("hints"), rows, ({ text }) => element("li", {}, element("button", { type: "button",
     onclick: () => { $("typed").value = text; grow(); $("typed").focus(); } }, text)));

@@ -38,7 +38,7 @@ pub(super) enum Judged {
     /// Nothing waits for an answer there.
     Nothing,
     /// Every yes is there; the case is not open any more.
-    Yes(Assent, RequestRow),
+    Yes(Box<Assent>, RequestRow),
     /// It ended the case.
     Over(Box<Over>, RequestRow),
     /// A yes that counts; more are needed.
@@ -70,7 +70,7 @@ impl Cases {
         match waiting.hear(heard, answers, now) {
             Verdict::Yes(assent) => {
                 open.last.retain(|_, last| *last != request);
-                Judged::Yes(assent, row)
+                Judged::Yes(Box::new(assent), row)
             }
             Verdict::Over(over) => {
                 open.last.retain(|_, last| *last != request);

@@ -1,7 +1,6 @@
 //! One message, one straight line: hear, understand, confirm, act, record, reply.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use subtwin_kernel::{Action, ChatId, Clock, Effect, Entropy, Plan, UserId, Words
 use subtwin_policy::Policies;
 use subtwin_primitives::Proposed;
 use subtwin_record::Log;
-use subtwin_store::{RequestRow, Stage, Store};
+use subtwin_store::{RequestRow, Stage};
 use subtwin_teams::Presence;
 use subtwin_understand::{Directory, Mode, Proposal, Understanding, Understood};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +23,8 @@ use tokio_util::task::TaskTracker;
 
 use super::cards::Cards;
 use super::cases::{Case, Cases, Judged};
+use super::evidence::Evidence;
+use super::notes::Notes;
 use super::replies;
 use super::watch::Watch;
 
@@ -42,9 +43,9 @@ pub(crate) struct Desk {
     pub(super) cards: Arc<dyn Cards>,
     pub(super) hands: Arc<dyn Hands>,
     pub(super) log: Log,
-    pub(super) store: Store,
-    /// The directory of the evidence, to read back from.
-    pub(super) evidence: PathBuf,
+    pub(super) notes: Arc<dyn Notes>,
+    /// The record, to read back from.
+    pub(super) evidence: Evidence,
     /// Who the twin is, as the record says it.
     pub(super) twin: subtwin_primitives::Twin,
     pub(super) presence: Arc<Presence>,
@@ -131,9 +132,9 @@ impl Desk {
             Judged::Yes(assent, row) => {
                 self.withdraw(assent.asked(), &heard.chat);
                 if row.chat == heard.chat {
-                    return self.released(assent, row).await;
+                    return self.released(*assent, row).await;
                 }
-                self.later(|desk| desk.released_by_approver(assent, row));
+                self.later(|desk| desk.released_by_approver(*assent, row));
                 self.say(heard, &replies::thank_you()).await?;
                 return self.next_approval(&heard.chat).await;
             }
@@ -344,9 +345,7 @@ impl Desk {
     pub(super) async fn forget(&self) {
         let now = self.clock.now();
         let before = now.saturating_sub(KEPT).unwrap_or(now);
-        let messages = self.store.forget_messages_before(before).await;
-        let requests = self.store.forget_requests_before(before).await;
-        if let Err(cause) = messages.and(requests) {
+        if let Err(cause) = self.notes.forget_before(before).await {
             tracing::warn!(%cause, "old state could not be forgotten");
         }
     }
@@ -407,7 +406,7 @@ impl Desk {
 
     /// The row helps after a restart; the evidence does not depend on it.
     pub(super) async fn save(&self, row: &RequestRow) {
-        if let Err(cause) = self.store.save_request(row).await {
+        if let Err(cause) = self.notes.save_request(row).await {
             tracing::error!(%cause, request = %row.request, "could not note a request's stage");
         }
     }

@@ -1,6 +1,7 @@
 //! After a restart: what was under way is looked up, finished, and told.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,11 +9,11 @@ use subtwin_kernel::{ChatId, MessageId, Outcome, RequestId};
 use subtwin_primitives::{Decline, Declined, Event, Intent, Proposed, Seen};
 use subtwin_record::audit::{Archive, Kept, Sought};
 use subtwin_record::{Interrupted, Recovered};
-use subtwin_store::{RequestRow, Stage, Store, StoreError};
-use subtwin_teams::Voice;
+use subtwin_store::{RequestRow, Stage, StoreError};
 use tokio::task::JoinSet;
 
 use super::desk::Desk;
+use super::notes::Notes;
 use super::replies;
 use super::watch::Followed;
 
@@ -47,15 +48,15 @@ struct OnRecord {
 
 impl Left {
     /// Everything that is not settled.
-    pub(super) async fn read(recovered: Recovered, store: &Store) -> Result<Self, StoreError> {
+    pub(super) async fn read(recovered: Recovered, notes: &dyn Notes) -> Result<Self, StoreError> {
         let mut left = Self::default();
-        for row in store.open_requests().await? {
+        for row in notes.open_requests().await? {
             left.of(&row.chat).requests.push(row);
         }
         for interrupted in recovered.interrupted {
             left.of(interrupted.chat()).interrupted.push(interrupted);
         }
-        for (chat, message) in store.unfinished().await? {
+        for (chat, message) in notes.unfinished().await? {
             left.of(&chat).unanswered.push(message);
         }
         Ok(left)
@@ -69,28 +70,27 @@ impl Left {
 impl Desk {
     /// Takes up what an earlier process left, conversations side by side: one look at the directory
     /// may take most of a minute.
-    pub(super) async fn resume(self: Arc<Self>, left: Left, voice: Arc<Voice>) {
+    pub(super) async fn resume(self: Arc<Self>, left: Left) {
         let some = left.0.values().any(|left| !left.requests.is_empty());
         if some && let Err(cause) = self.recall_taken().await {
             tracing::error!(%cause, "the record cannot be read back");
         }
         let mut chats = JoinSet::new();
         for (chat, left) in left.0 {
-            let (desk, voice) = (Arc::clone(&self), Arc::clone(&voice));
-            chats.spawn(async move { desk.resume_chat(&chat, left, &voice).await });
+            let desk = Arc::clone(&self);
+            chats.spawn(async move { desk.resume_chat(&chat, left).await });
         }
         chats.join_all().await;
     }
 
     /// Entries matched before the restart belong to their calls still.
-    async fn recall_taken(&self) -> anyhow::Result<()> {
-        let (taken, dir) = (self.watch.taken.clone(), self.evidence.clone());
+    async fn recall_taken(&self) -> io::Result<()> {
         let now = self.clock.now();
         let since = now.saturating_sub(LONGEST_WATCH).unwrap_or(now);
-        tokio::task::spawn_blocking(move || taken.recall(&dir, since)).await?
+        self.watch.taken.recall(&self.evidence, since).await
     }
 
-    async fn resume_chat(&self, chat: &ChatId, mut left: LeftInChat, voice: &Voice) {
+    async fn resume_chat(&self, chat: &ChatId, mut left: LeftInChat) {
         for interrupted in left.interrupted {
             // The record knows it even where the store has lost it.
             if !left.requests.iter().any(|row| row.request == interrupted.request()) {
@@ -106,7 +106,7 @@ impl Desk {
         }
         // Last: what was said above answers them.
         for message in left.unanswered {
-            self.answer_again(chat, message, voice).await;
+            self.answer_again(chat, message).await;
         }
     }
 
@@ -203,9 +203,9 @@ impl Desk {
 
     /// A message was taken up and its handling never came to an end. If the twin has said anything
     /// since, it was answered.
-    async fn answer_again(&self, chat: &ChatId, message: MessageId, voice: &Voice) {
+    async fn answer_again(&self, chat: &ChatId, message: MessageId) {
         match self.channel.own_since(chat, message).await {
-            Ok(own) if own.is_empty() => match voice.heard(chat, message).await {
+            Ok(own) if own.is_empty() => match self.channel.heard(chat, message).await {
                 Ok(Some(heard)) => self.serve(heard).await,
                 Ok(None) => {}
                 Err(cause) => {
@@ -219,23 +219,16 @@ impl Desk {
                 return;
             }
         }
-        if let Err(cause) = self.store.finish(chat, message).await {
+        if let Err(cause) = self.notes.finish(chat, message).await {
             tracing::warn!(%cause, "could not note that a message is answered");
         }
     }
 
     /// `None` when the record cannot be read: then nothing is known, and nothing may be said.
     async fn on_record(&self, request: RequestId) -> Option<OnRecord> {
-        let dir = self.evidence.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            Archive::open(&dir).and_then(|archive| archive.show(&Sought::Request(request)))
-        });
-        let shown = match read.await {
-            Ok(Ok(shown)) => shown,
-            Ok(Err(cause)) => {
-                tracing::error!(%cause, "the record cannot be read back");
-                return None;
-            }
+        let read = move |archive: &Archive| archive.show(&Sought::Request(request));
+        let shown = match self.evidence.read(read).await {
+            Ok(shown) => shown,
             Err(cause) => {
                 tracing::error!(%cause, "the record cannot be read back");
                 return None;

@@ -1,7 +1,7 @@
 //! Taking back the last thing done for somebody, through the same gate.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::io;
 
 use jiff::{SignedDuration, Timestamp};
 use subtwin_hear::{ChannelError, Heard};
@@ -26,16 +26,12 @@ impl Desk {
     /// Proposes the exact inverse of the last thing done for whoever asks; or says why there is
     /// none.
     pub(super) async fn undo(&self, heard: &Heard) -> Result<(), ChannelError> {
-        let (dir, requester, now) = (self.evidence.clone(), heard.from.user, self.clock.now());
+        let (requester, now) = (heard.from.user, self.clock.now());
         let within = SignedDuration::try_from(self.undo_within).unwrap_or(SignedDuration::MAX);
         let since = now.saturating_sub(within).unwrap_or(now);
-        let read = tokio::task::spawn_blocking(move || last_done(&dir, requester, since)).await;
-        let last = match read {
-            Ok(Ok(last)) => last,
-            Ok(Err(cause)) => {
-                tracing::error!(%cause, "the record cannot be read back");
-                return self.say(heard, &replies::no_record_to_undo()).await;
-            }
+        let read = move |archive: &Archive| last_done(archive, requester, since);
+        let last = match self.evidence.read(read).await {
+            Ok(last) => last,
             Err(cause) => {
                 tracing::error!(%cause, "the record cannot be read back");
                 return self.say(heard, &replies::no_record_to_undo()).await;
@@ -77,13 +73,13 @@ fn back(plan: &Plan, outcomes: &[Outcome]) -> Back {
 /// The last plan of this person of which something was done, from the record: it survives a
 /// restart, and it is what was really done.
 fn last_done(
-    dir: &Path,
+    archive: &Archive,
     requester: UserId,
     since: Timestamp,
-) -> anyhow::Result<Option<(Plan, Vec<Outcome>)>> {
+) -> io::Result<Option<(Plan, Vec<Outcome>)>> {
     let mut open: HashMap<RequestId, Box<Intent>> = HashMap::new();
     let mut last = None;
-    Archive::open(dir)?.each(|shown| {
+    archive.each(|shown| {
         let Kept::Whole(record) = shown.record else { return Ok(()) };
         if record.at < since {
             return Ok(());

@@ -1,7 +1,7 @@
 //! Waits for the tenant's own audit entries and adds them to the reply.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,11 +12,13 @@ use subtwin_kernel::{Outcome, Plan, TenantEntry};
 use subtwin_primitives::{Event, Intent, Seen};
 use subtwin_record::audit::{Archive, Kept};
 use subtwin_record::{Log, Ticket, Trace, Trail};
-use subtwin_store::{RequestRow, Stage, Store};
+use subtwin_store::{RequestRow, Stage};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::evidence::Evidence;
+use super::notes::Notes;
 use super::replies;
 
 /// Follows actions until their entries are found, or the time to look is over.
@@ -25,7 +27,7 @@ pub(crate) struct Watch {
     pub(super) channel: Arc<dyn Channel>,
     pub(super) trail: Arc<dyn Trail>,
     pub(super) log: Log,
-    pub(super) store: Store,
+    pub(super) notes: Arc<dyn Notes>,
     /// When to look, counted from the action.
     pub(super) look_after: Vec<Duration>,
     pub(super) taken: Taken,
@@ -39,21 +41,24 @@ pub(super) struct Taken(Arc<Mutex<HashSet<String>>>);
 
 impl Taken {
     /// Those on record since `since`; after a restart they are as taken as before.
-    pub(super) fn recall(&self, evidence: &Path, since: Timestamp) -> anyhow::Result<()> {
-        Archive::open(evidence)?.each(|shown| {
-            if let Kept::Whole(record) = shown.record
-                && record.at >= since
-                && let Event::Entry(entry) = record.event
-            {
-                for seen in entry.seen {
-                    if let Seen::Matched { entry } = seen {
-                        self.take(&entry);
+    pub(super) async fn recall(&self, evidence: &Evidence, since: Timestamp) -> io::Result<()> {
+        let taken = self.clone();
+        let read = move |archive: &Archive| {
+            archive.each(|shown| {
+                if let Kept::Whole(record) = shown.record
+                    && record.at >= since
+                    && let Event::Entry(entry) = record.event
+                {
+                    for seen in entry.seen {
+                        if let Seen::Matched { entry } = seen {
+                            taken.take(&entry);
+                        }
                     }
                 }
-            }
-            Ok(())
-        })?;
-        Ok(())
+                Ok(())
+            })
+        };
+        evidence.read(read).await
     }
 
     fn all(&self) -> HashSet<String> {
@@ -154,7 +159,7 @@ impl Watch {
 
     async fn settle(&self, mut row: RequestRow) {
         row.stage = Stage::Settled;
-        if let Err(cause) = self.store.save_request(&row).await {
+        if let Err(cause) = self.notes.save_request(&row).await {
             tracing::error!(%cause, request = %row.request, "could not settle a request");
         }
     }

@@ -4,6 +4,7 @@
 mod control;
 mod evidence;
 mod faults;
+mod gate;
 mod kills;
 mod stage;
 mod story;

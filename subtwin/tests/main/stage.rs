@@ -170,8 +170,12 @@ impl Stage {
 
     /// Tells the twin to stop, as a service manager does.
     pub(crate) fn terminate(&self) {
-        let pid = self.twin.as_ref().unwrap().id().to_string();
-        succeed(Command::new("kill").args(["-TERM", &pid]));
+        succeed(Command::new("kill").args(["-TERM", &self.pid()]));
+    }
+
+    /// The twin's process id.
+    pub(crate) fn pid(&self) -> String {
+        self.twin.as_ref().unwrap().id().to_string()
     }
 
     /// Waits until the twin that was told to stop has ended, and well.

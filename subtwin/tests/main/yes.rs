@@ -86,7 +86,7 @@ async fn a_yes_to_what_is_no_longer_true_does_nothing_and_proposes_nothing_new()
     let mut stage = Stage::with(&setup).await;
     let e3 = |who: &str| format!("give {who} a Microsoft 365 E3 licence");
     stage.ask(DOUG, &e3(SARAH), &["Reply yes", "3 of 44 seats free"]).await;
-    stage.ask(PAULA, &e3("alex.kim2@contoso.com"), &["Reply yes", "3 of 44 seats free"]).await;
+    stage.ask(PAULA, &e3("sarah.linn@contoso.com"), &["Reply yes", "3 of 44 seats free"]).await;
     stage.ask(PAULA, "yes", &["Done."]).await;
 
     let late = stage.say(DOUG, "yes").await;

@@ -188,7 +188,8 @@ permit (principal, action in Action::"change", resource)
 when { principal in [Group::"0000000A-0000-0000-0000-000000000001"] };
 
 @id("c")
-permit (principal == User::"doug@contoso.com", action in Action::"change", resource);
+permit ( // Not User::"doug@contoso.com" but his object id.
+    principal == User::"doug@contoso.com", action in Action::"change", resource);
 
 @id("d")
 permit (principal in Group::"0000000a-0000-0000-0000-000000000001", action == Action::"entra.user.find", resource);
@@ -223,6 +224,10 @@ unless { principal.helpdesk && principal.guest };
 @id("fine")
 permit (principal, action == Action::"m365.license.assign", resource)
 when { principal.helpdesk && principal.enabled }
+unless { principal.helpdesk || principal.guest };
+
+@id("fine-too")
+permit (principal, action == Action::"m365.license.assign", resource)
 unless { principal.helpdesk || principal.guest };
 
 @id("d")
@@ -404,6 +409,12 @@ fn a_text_nested_as_deep_as_may_be_is_read() {
 fn what_is_shown_has_no_power_over_the_terminal() {
     let said = said("permit \u{1b}[31m\u{202e} (principal,\taction, resource);\r\n");
     assert!(!said.contains(['\u{1b}', '\u{202e}', '\t', '\r']), "{said:?}");
+}
+
+#[test]
+fn a_fault_over_several_lines_is_shown_at_its_first() {
+    let text = "@id(\"ours\")\npermit (principal, action, resource)\nwhen {\tcontext.hour +\n    context.count };\n";
+    insta::assert_snapshot!(said(text));
 }
 
 #[test]

@@ -286,6 +286,8 @@ fn the_digest_is_of_names_and_texts_in_any_order() {
     ] {
         assert_ne!(digest, of(&other), "{other:?}");
     }
+    let apart = of(&[file("a", "// b")]);
+    assert_ne!(apart, of(&[file("a// b", "")]), "where a name ends counts");
     let (name, text) = Policies::shipped()
         .texts()
         .nth(1)

@@ -161,6 +161,16 @@ fn one_person_described_in_two_ways_may_do_nothing() {
 }
 
 #[test]
+fn who_asks_and_says_yes_in_one_is_described_alike_or_says_nothing() {
+    let (requester, target, group) = (asker(DOUG), target(SARAH), finance());
+    let action = Action::PasswordReset { person: target.id };
+    let question = question(&requester, &action, &target, &group);
+    let approver = subtwin_policy::Asker { approver: true, ..asker(DOUG) };
+    let said = Policies::shipped().may_approve(&approver, &question);
+    assert_eq!(said, Decision::Deny { by: vec!["facts-contradict".to_owned()] });
+}
+
+#[test]
 fn the_grid_knows_everybody() {
     let numbers: Vec<u128> = EVERYBODY.iter().map(|(_, number)| *number).collect();
     let named =

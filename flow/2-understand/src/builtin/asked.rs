@@ -62,6 +62,25 @@ impl Asked {
         }
     }
 
+    /// Whether it takes something from somebody.
+    pub(super) const fn takes_away(&self) -> bool {
+        match self.tool {
+            Tool::SessionRevoke
+            | Tool::AccountBlock
+            | Tool::LicenseRemove
+            | Tool::GroupMemberRemove
+            | Tool::PasswordReset
+            | Tool::MfaReset => true,
+            Tool::UserFind
+            | Tool::SigninExplain
+            | Tool::TapIssue
+            | Tool::AccountUnblock
+            | Tool::LicenseAssign
+            | Tool::GroupMemberAdd
+            | Tool::UserUpdate => false,
+        }
+    }
+
     /// The question to put when something is missing.
     pub(super) fn lacks(&self) -> Option<&'static str> {
         let no_thing = self.things.is_empty();

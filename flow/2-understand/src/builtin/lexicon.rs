@@ -141,7 +141,7 @@ pub(super) static GRAMMAR: Words = LazyLock::new(|| {
         "a about there here after again all already am an any anybody anyone are as at be because been before \
      being but by can could did do does doing each either else every everybody everyone \
      everything everywhere except for from get gets got had has have he her him his how i if in \
-     instead into is it later me might must my myself needs neither never no nobody nor not now \
+     instead into is it later me might must help my myself needs neither never no nobody nor not now \
      off on once onto or our out over really said says shall she should since so some somebody \
      someone than that the their them then these they this those to too under unless until up us \
      was we were what when where whether which while who whoever why with without would you your \
@@ -150,10 +150,17 @@ pub(super) static GRAMMAR: Words = LazyLock::new(|| {
     )
 });
 
+/// What happens to people: no name has these words, or "Bob starts today" would be one.
+pub(super) static EVENTS: Words = LazyLock::new(|| {
+    set("starts started joins joined joining starting left leaves leaving moves moved moving \
+         transferred returns returned lost broke broken died switched expired married resigned \
+         retired quit quits arrived")
+});
+
 /// When or how long. The twin acts now or not at all.
 pub(super) static TIMES: Words = LazyLock::new(|| {
     set("day days friday hour hours minutes monday month months permanently saturday sunday \
-     temporarily thursday tomorrow tonight tuesday wednesday week weeks yesterday")
+     temporarily thursday today tomorrow tonight tuesday wednesday week weeks yesterday")
 });
 
 /// What is neither a person's nor a licence's name: things people ask of IT that are in no catalog
@@ -167,7 +174,7 @@ pub(super) static OFF_CATALOG: Words = LazyLock::new(|| {
      prompt reset rights role roles rule rules script session sessions suppose system ten three \
      ticket token tokens two users vpn weather wifi yes authenticator bitlocker bluetooth camera card cookies door \
      firewall javascript keyboard login logins macros method methods network notifications popups \
-     port screen sender server signin signins reusable sim site spam updates user valid website",
+     port screen sender server signin signins database jira outlook reusable router sap sim site spam updates user valid website wi-fi wlan",
     )
 });
 

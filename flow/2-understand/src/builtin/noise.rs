@@ -27,12 +27,18 @@ pub(super) fn bare<'a>(tokens: &'a [Token], twin: &[String]) -> Bare<'a> {
             greeted = false;
             continue;
         }
-        if let Some((phrase, rest)) = find(OPENINGS, |phrase| after(bare.tokens, phrase)) {
+        if let Some(rest) = after_answer(bare.tokens) {
+            bare.instead = true;
+            bare.tokens = trim(rest);
+        } else if let Some((phrase, rest)) = find(OPENINGS, |phrase| after(bare.tokens, phrase)) {
             bare.also |= ALSO.contains(&phrase.first().copied().unwrap_or_default());
             greeted = GREETINGS.contains(&phrase.first().copied().unwrap_or_default());
             bare.tokens = trim(rest);
-        } else if let Some(rest) = after_no(bare.tokens) {
-            bare.instead = true;
+        } else if let [help, mark, rest @ ..] = bare.tokens
+            && help.is("help")
+            && mark.is_break()
+            && !rest.is_empty()
+        {
             bare.tokens = trim(rest);
         } else if let Some((_, rest)) = find(CORRECTIONS, |phrase| after(bare.tokens, phrase)) {
             bare.instead = true;
@@ -76,9 +82,22 @@ fn before(tokens: &[Token], phrase: Phrase) -> Option<&[Token]> {
     (same && !rest.is_empty()).then_some(rest)
 }
 
-/// "No, …" takes back; "no" anywhere else does not.
-fn after_no(tokens: &[Token]) -> Option<&[Token]> {
+/// "No, …" and "yes, but …" take back; "no" and "yes" anywhere else do not.
+fn after_answer(tokens: &[Token]) -> Option<&[Token]> {
     match tokens {
+        [said, mark, but, rest @ ..]
+            if said.is_any(&["yes", "no"])
+                && mark.is_break()
+                && but.is("but")
+                && !rest.is_empty() =>
+        {
+            Some(rest)
+        }
+        [said, but, rest @ ..]
+            if said.is_any(&["yes", "no"]) && but.is("but") && !rest.is_empty() =>
+        {
+            Some(rest)
+        }
         [no, mark, rest @ ..] if no.is("no") && mark.is_break() && !rest.is_empty() => Some(rest),
         _ => None,
     }

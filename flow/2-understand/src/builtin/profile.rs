@@ -173,6 +173,9 @@ fn assigned(
         let unended = !value.is_empty() && !value.iter().any(other);
         return Err(if unended { Unread::Unended } else { Unread::Other });
     }
+    if matches!(value, [one] if one.is_any(&["none", "blank", "empty", "null"])) {
+        return Err(Unread::Vague(CLEARED));
+    }
     let set = BTreeMap::from([(property, said(line, value))]);
     Ok(Change { people, set, wanting: None, open_end: !is_quoted(value) })
 }
@@ -480,6 +483,9 @@ pub(super) const NAMES: &[(Property, &[&str])] = &[
         ],
     ),
 ];
+
+const CLEARED: &str = "Shall it say just that, or nothing at all? Please put it in quotes, or ask me \
+     to clear it.";
 
 /// Names that could be several properties.
 const VAGUE: &[(&str, &[&str])] = &[

@@ -10,7 +10,7 @@ use super::credential;
 use super::noise::{Bare, bare};
 use super::pattern::Found;
 use super::profile::{self, Change, Unread};
-use super::remark::remark;
+use super::remark::{Remark, remark};
 use super::slots::{self, Strictness};
 use super::token::{Line, Token};
 use crate::refer;
@@ -36,7 +36,7 @@ enum Clause {
     Request(Asked),
     /// "Ann can't sign in": a request, if no other is made for her.
     Trouble(Asked),
-    Remark(Vec<Who>),
+    Remark(Remark),
 }
 
 impl<'a> Reader<'a> {
@@ -51,9 +51,13 @@ impl<'a> Reader<'a> {
         let mut before: Vec<Who> = Vec::new();
         let mut asked: Vec<Asked> = Vec::new();
         let mut troubles: Vec<Asked> = Vec::new();
+        let mut leaves_later = false;
         for clause in clauses {
             match clause {
-                Clause::Remark(people) => before = about_them(&people, &before),
+                Clause::Remark(remark) => {
+                    before = about_them(&remark.people, &before);
+                    leaves_later |= remark.leaves_later;
+                }
                 Clause::Trouble(mut trouble) => {
                     trouble.people = about_them(&trouble.people, &before);
                     before.clone_from(&trouble.people);
@@ -63,6 +67,9 @@ impl<'a> Reader<'a> {
                     // "Ann has a new phone, reset MFA."
                     if request.people.is_empty() && asked.is_empty() {
                         request.people.clone_from(&before);
+                    }
+                    if leaves_later && request.takes_away() {
+                        return None;
                     }
                     request.people = about_them(&request.people, &before);
                     request.manager = request.manager.map(|who| about_one(&who, &before));
@@ -184,7 +191,7 @@ impl<'a> Reader<'a> {
         let follows = start.also || start.instead || start.about && looks;
         let newest = last.last().filter(|_| follows)?;
         let tokens = match start.tokens {
-            [for_, rest @ ..] if for_.is("for") && !start.instead => rest,
+            [for_, rest @ ..] if for_.is_any(&["for", "of"]) => rest,
             tokens => tokens,
         };
         if newest.about() == About::Licence
@@ -281,8 +288,8 @@ impl<'a> Reader<'a> {
         if let Some(asked) = self.trouble(head) {
             return Some((vec![Clause::Trouble(asked.clone())], Some(asked)));
         }
-        let people = remark(self.line, bare(head, self.twin).tokens)?;
-        Some((vec![Clause::Remark(people)], before.cloned()))
+        let remark = remark(self.line, bare(head, self.twin).tokens)?;
+        Some((vec![Clause::Remark(remark)], before.cloned()))
     }
 
     fn clause(&self, tokens: &[Token], before: Option<&Asked>) -> Option<Asked> {

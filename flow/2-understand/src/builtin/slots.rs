@@ -4,7 +4,8 @@
 use subtwin_kernel::Who;
 
 use super::lexicon::{
-    GRAMMAR, GROUP_WORDS, NOT_GROUPS, OFF_CATALOG, TIMES, is_code, is_licence_word, starts_licence,
+    EVENTS, GRAMMAR, GROUP_WORDS, NOT_GROUPS, OFF_CATALOG, TIMES, is_code, is_licence_word,
+    starts_licence,
 };
 use super::token::{Kind, Line, Token};
 use crate::refer;
@@ -17,7 +18,16 @@ const LONGEST_NAME: usize = 8;
 
 /// A list of people: "Ann, Bob and her manager".
 pub(super) fn people(line: &Line, tokens: &[Token]) -> Option<Vec<Who>> {
-    list(tokens, &["and", "&", "+"])?.into_iter().map(|item| person(line, item)).collect()
+    let items = list(tokens, &["and", "&", "+"])?;
+    if items.len() > 1 && items.iter().any(is_subject) {
+        return None;
+    }
+    items.into_iter().map(|item| person(line, item)).collect()
+}
+
+/// "She": the start of what is said of her, as in "Bob is here, she needs …", and in no list.
+fn is_subject(item: &&[Token]) -> bool {
+    matches!(item, [one] if one.is_any(&["he", "she", "they"]))
 }
 
 /// The same, where "from Finance" may tell namesakes apart.
@@ -32,7 +42,11 @@ pub(super) fn qualified_people(line: &Line, tokens: &[Token]) -> Option<Vec<Who>
         };
         Some(Who::Named(line.slice(item)))
     };
-    list(tokens, &["and", "&", "+"])?.into_iter().map(qualified).collect()
+    let items = list(tokens, &["and", "&", "+"])?;
+    if items.len() > 1 && items.iter().any(is_subject) {
+        return None;
+    }
+    items.into_iter().map(qualified).collect()
 }
 
 /// Whose: "Sarah's", "Ann and Bob's", "her".
@@ -86,7 +100,8 @@ fn person(line: &Line, tokens: &[Token]) -> Option<Who> {
         return Some(Who::Me);
     }
     if rest.is_empty() && refer::is_pronoun(&first.low) {
-        return Some(Who::Named(line.slice(tokens)));
+        // "She's" is two words.
+        return Some(Who::Named(first.low.clone()));
     }
     if let [before @ .., last] = tokens
         && let [.., owner] = before
@@ -163,6 +178,7 @@ fn is_name(line: &Line, tokens: &[Token]) -> bool {
                 && !GRAMMAR.contains(token.low.as_str())
                 && !OFF_CATALOG.contains(token.low.as_str())
                 && !TIMES.contains(token.low.as_str())
+                && !EVENTS.contains(token.low.as_str())
                 && !is_licence_word(&token.low)
                 && !is_code(&token.low)
         }
@@ -182,7 +198,9 @@ fn is_name(line: &Line, tokens: &[Token]) -> bool {
         && (1..=LONGEST_NAME).contains(&tokens.len())
         && tokens.iter().all(fits)
         && !verb_first
-        && !tokens.first().is_some_and(|t| t.kind == Kind::Word && starts_licence(&t.low))
+        && !tokens
+            .first()
+            .is_some_and(|t| t.is("of") || t.kind == Kind::Word && starts_licence(&t.low))
 }
 
 /// How sure a phrase must be a licence before it counts as one.

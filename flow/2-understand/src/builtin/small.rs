@@ -59,11 +59,11 @@ pub(super) const TABLE: &[(Small, &[&str])] = &[
     (
         Small::Undo,
         &[
-            "no|oh|sorry|wait|please|actually? undo|revert|reverse it|that|this|the|my? last|latest|previous? one|action|change|thing|step? again|now?",
+            "no|oh|oops|whoops|sorry|wait|please|actually? undo|revert|reverse it|that|this|the|my? last|latest|previous? one|action|change|thing|step? again|now?",
             "undo|revert|reverse what you just? did|changed",
             "undo|revert|reverse everything|all? you just? did|changed",
-            "no|oh|sorry|wait|please|actually? roll it|that|this|everything? back",
-            "no|oh|sorry|wait|please|actually? take|put|change|turn|set it|that|this|everything|things back",
+            "no|oh|oops|whoops|sorry|wait|please|actually? roll it|that|this|everything? back",
+            "no|oh|oops|whoops|sorry|wait|please|actually? take|put|change|turn|set it|that|this|everything|things back",
             "put|change|set|turn it|that|this|everything|things back as|to|like|the? how|what|way? it|that|this|things|everything was|were before?",
             "make it|that like|as? how? it was before",
         ],

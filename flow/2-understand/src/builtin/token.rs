@@ -203,6 +203,8 @@ fn mark(at: usize, c: char) -> Token {
 /// Short forms that are two words to the grammar.
 const EXPANSIONS: &[(&str, &[&str])] = &[
     ("why's", &["why", "is"]),
+    ("what'd", &["what", "would"]),
+    ("you'd", &["you", "would"]),
     ("couldn't", &["could", "not"]),
     ("couldnt", &["could", "not"]),
     ("wasn't", &["was", "not"]),

@@ -6,3 +6,4 @@ mod company;
 mod conversations;
 mod phrasings;
 mod properties;
+mod requests;

@@ -162,12 +162,14 @@ proptest! {
             "depending on",
         ]),
         first in any::<bool>(),
+        loud in any::<bool>(),
     ) {
+        let condition = if loud { condition.to_uppercase() } else { condition.to_owned() };
         let (before, after) = (before.join(" "), after.join(" "));
         let line = if first {
-            unquoted(&[&before, condition, &after, &request])
+            unquoted(&[&before, &condition, &after, &request])
         } else {
-            unquoted(&[&request, condition, &before, &after])
+            unquoted(&[&request, &condition, &before, &after])
         };
         let turn = turn(std::slice::from_ref(&line));
         prop_assert!(!is_change(&turn), "{line:?} became {turn:?}");

@@ -237,7 +237,7 @@ async fn an_export_has_one_line_for_every_leaf_and_says_what_is_gone() {
         .collect();
     let states: Vec<&str> = lines.iter().map(|line| line["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["erased", "erased", "erased", "whole", "whole", "whole", "whole"]);
-    assert_eq!(lines[3]["record"]["event"]["plan"]["summary"]["before"], "no licence");
+    assert_eq!(lines[3]["record"]["event"]["plan"]["parts"][0]["shown"]["before"], "no licence");
     assert!(lines[0]["record"].is_null() && lines[0]["leaf"]["event"] == "intent");
     assert!(Archive::open(&dir.path().join("nowhere")).is_err());
 }

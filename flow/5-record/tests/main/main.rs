@@ -4,5 +4,6 @@
 mod auditor;
 mod erasure;
 mod journal;
+mod sample;
 mod tampering;
 mod world;

@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use subtwin_confirm::{Confirmed, Verdict, Waiting};
-use subtwin_hear::{Heard, RefersTo, Speaker};
+use subtwin_confirm::Confirmed;
 use subtwin_kernel::{
-    Action, AppId, ChatId, KeyBytes, ManualClock, MessageId, Method, Outcome, Plan, PrincipalKind,
-    RequestId, SeededEntropy, SkuId, Step, Summary, TenantEntry, TenantId, TwinId, UserId,
+    ChatId, Digest, KeyBytes, ManualClock, MessageId, Outcome, Plan, RequestId, SeededEntropy,
+    TenantEntry, TenantId, UserId,
 };
-use subtwin_primitives::{Asked, Decline, Declined, Requester, Twin, TwinChange, TwinEvent};
+use subtwin_primitives::{Asked, Decline, Declined, Requester, Seen, TwinChange, TwinEvent};
 use subtwin_record::audit::{Archive, Report, Trust};
 use subtwin_record::{Facts, Log, OpenError, Opened, Receipt, Recovered};
-use subtwin_understand::Proposal;
 use uuid::Uuid;
+
+use crate::sample;
+pub(crate) use crate::sample::{plan, twin};
 
 pub(crate) const ORIGIN: &str = "contoso.com/sam";
 
@@ -50,68 +51,9 @@ pub(crate) fn request(number: u64) -> RequestId {
     RequestId::new(Uuid::from_u128(u128::from(number)))
 }
 
-pub(crate) fn twin() -> Twin {
-    Twin {
-        tenant: TenantId::new(Uuid::from_u128(900)),
-        id: Some(TwinId::new(Uuid::from_u128(901))),
-        name: "Sam".to_owned(),
-        upn: Some("sam@contoso.com".to_owned()),
-        acts_as: PrincipalKind::MemberUser,
-        token_of: None,
-        app: AppId::new(Uuid::from_u128(902)),
-    }
-}
-
-pub(crate) fn plan(number: u64) -> Plan {
-    let person = UserId::new(Uuid::from_u128(u128::from(number) + 1000));
-    Plan {
-        action: Action::LicenseAssign { person, sku: SkuId::new(Uuid::from_u128(7)) },
-        steps: vec![Step {
-            method: Method::Post,
-            path: format!("/v1.0/users/{person}/assignLicense"),
-            body: Some(serde_json::json!({ "addLicenses": [], "removeLicenses": [] })),
-        }],
-        summary: Summary {
-            headline: "Give Sarah (sarah@contoso.com) the Microsoft 365 E3 licence".to_owned(),
-            target: "Sarah (sarah@contoso.com)".to_owned(),
-            object: Some("Microsoft 365 E3 licence".to_owned()),
-            before: "no licence".to_owned(),
-            after: "Microsoft 365 E3".to_owned(),
-            consequences: vec!["One of 4 free seats is used.".to_owned()],
-            undo: "It can be taken away again.".to_owned(),
-            appears_as: "Sam (sam@contoso.com)".to_owned(),
-        },
-    }
-}
-
-/// A confirmed plan, by the only way there is: shown by the gate, and answered with a yes.
+/// The sample plan, confirmed.
 pub(crate) fn confirmed(number: u64) -> Confirmed {
-    let heard = |message, text: &str| Heard {
-        chat: ChatId::parse("19:doug_sam@unq.gbl.spaces").unwrap(),
-        message: MessageId::new(message),
-        from: Speaker {
-            tenant: TenantId::new(Uuid::from_u128(900)),
-            user: UserId::new(Uuid::from_u128(903)),
-            display_name: "Doug".to_owned(),
-        },
-        text: text.to_owned(),
-        one_on_one: true,
-        at: at("2026-07-01T09:59:59Z"),
-        edited: false,
-        refers_to: RefersTo::Nothing,
-    };
-    let plan = plan(number);
-    let proposal = Proposal {
-        request: request(number),
-        heard: heard(1, "please"),
-        action: plan.action.clone(),
-    };
-    let now = at("2026-07-01T09:59:59Z");
-    let waiting = Waiting::ask(proposal, plan.clone(), MessageId::new(2), now);
-    let Verdict::Yes(assent) = waiting.hear(&heard(3, "yes"), now) else {
-        panic!("a yes is a yes");
-    };
-    assent.release(&plan, true).unwrap()
+    sample::confirmed(request(number), &plan(number)).unwrap()
 }
 
 pub(crate) fn declined(number: u64) -> Declined {
@@ -128,7 +70,7 @@ pub(crate) fn declined(number: u64) -> Declined {
             },
         },
         twin: twin(),
-        action: None,
+        actions: vec![],
         prompt: None,
         answer: None,
         plan_digest: None,
@@ -136,7 +78,7 @@ pub(crate) fn declined(number: u64) -> Declined {
     }
 }
 
-pub(crate) fn entry() -> TenantEntry {
+fn entry() -> TenantEntry {
     TenantEntry {
         id: "Directory_1".to_owned(),
         activity: "Change user license".to_owned(),
@@ -147,27 +89,41 @@ pub(crate) fn entry() -> TenantEntry {
     }
 }
 
+pub(crate) fn matched() -> Seen {
+    Seen::Matched { entry: entry() }
+}
+
 pub(crate) fn done() -> Outcome {
     Outcome::Done { at: at("2026-07-01T10:00:01Z") }
 }
 
 impl World {
     pub(crate) async fn intend(&self, number: u64) -> Opened {
+        self.intend_to(number, &plan(number)).await
+    }
+
+    pub(crate) async fn intend_to(&self, number: u64, plan: &Plan) -> Opened {
         let facts = Facts { twin: &twin(), requester_upn: Some("doug@contoso.com") };
-        self.log.open_intent(confirmed(number), facts).await.unwrap()
+        let confirmed = sample::confirmed(request(number), plan).unwrap();
+        self.log.open_intent(confirmed, facts).await.unwrap()
     }
 
     /// One action from intent to the tenant's entry: three leaves.
     pub(crate) async fn act(&self, number: u64) -> Receipt {
         let (_, ticket) = self.intend(number).await.into_parts();
-        let closed = self.log.close(ticket, done()).await.unwrap();
-        self.log.entry(request(number), Some(entry())).await.unwrap();
+        let closed = self.log.close(ticket, vec![done()], vec![]).await.unwrap();
+        self.log.entry(request(number), vec![matched()]).await.unwrap();
         self.clock.advance(Duration::from_millis(10));
         closed.receipt
     }
 
     pub(crate) async fn start(&self) {
-        let change = TwinChange::Started { version: "0.1.0".to_owned(), catalog: vec![] };
+        let change = TwinChange::Started {
+            version: "0.1.0".to_owned(),
+            catalog: vec![],
+            catalog_digest: Digest::of(b"catalog"),
+            policy_digest: Digest::of(b"policy"),
+        };
         self.log.twin(TwinEvent { twin: twin(), change }).await.unwrap();
     }
 }

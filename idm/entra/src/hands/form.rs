@@ -209,5 +209,4 @@ fn is_text(text: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "form_tests.rs"]
 mod tests;

@@ -97,7 +97,9 @@ fn known(message: &str, form: Form) -> Option<&'static str> {
         "No seat is free any more; free one or buy another."
     } else if says("inherited from a group") {
         "The licence comes from a group; remove the person from the group instead."
-    } else if licence && (says("mutuallyexclusive") || says("conflict")) {
+    } else if licence
+        && (says("mutually exclusive") || says("mutuallyexclusive") || says("conflict"))
+    {
         "A service in it cannot stand beside one that the person has already, from another \
          licence. Take that one away first."
     } else if licence && (says("dependency") || says("depends on")) {

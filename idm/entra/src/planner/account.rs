@@ -94,10 +94,28 @@ impl Entra {
     }
 
     /// When an account was last blocked and by whom, as far as the tenant's log goes back. Not
-    /// known where the log may not be read.
+    /// known where the log may not be read, or where the account was unblocked since, so that
+    /// something else than a logged change must have blocked it again.
     async fn blocked_by(&self, person: UserId) -> Result<Option<(Timestamp, String)>, GraphError> {
+        let (blocked, unblocked) = try_join(
+            self.last_entry(person, "Disable account"),
+            self.last_entry(person, "Enable account"),
+        )
+        .await?;
+        let since = unblocked.map(|entry| entry.activity_date_time);
+        let blocked = blocked.filter(|entry| Some(entry.activity_date_time) > since);
+        Ok(blocked.map(|entry| (entry.activity_date_time, shown(&entry.actor()))))
+    }
+
+    /// The latest entry of that name about somebody.
+    async fn last_entry(
+        &self,
+        person: UserId,
+        activity: &str,
+    ) -> Result<Option<AuditEntry>, GraphError> {
         let filter = format!(
-            "activityDisplayName eq 'Disable account' and targetResources/any(t:t/id eq {})",
+            "activityDisplayName eq {} and targetResources/any(t:t/id eq {})",
+            literal(activity),
             literal(&person.to_string())
         );
         let read = Read::at("/v1.0/auditLogs/directoryAudits")
@@ -108,11 +126,11 @@ impl Entra {
             Err(error) if error.refused().is_some() => return Ok(None),
             Err(error) => return Err(error),
         };
-        let latest = found
+        let entries = found
             .into_iter()
             .filter_map(|raw| serde_json::from_value::<AuditEntry>(raw).ok())
-            .max_by_key(|entry| entry.activity_date_time);
-        Ok(latest.map(|entry| (entry.activity_date_time, shown(&entry.actor()))))
+            .filter(AuditEntry::succeeded);
+        Ok(entries.max_by_key(|entry| entry.activity_date_time))
     }
 }
 

@@ -75,7 +75,8 @@ impl Entra {
             found.map_err(|cause| unavailable(doing, cause))?.ok_or_else(no_such_person)
         };
         let privileged = async {
-            if !rules_ask_for_roles(action.tool()) {
+            let tool = action.tool();
+            if !rules_ask_for_roles(tool) && !self.0.standing.privilege_matters.contains(&tool) {
                 return Ok(false);
             }
             match self.is_privileged(person).await {
@@ -125,7 +126,7 @@ impl Entra {
     /// The owners of a group; nobody where there is no such group.
     pub(super) async fn owners(&self, group: GroupId) -> Result<Vec<Object>, GraphError> {
         let read = Read::at(format!("/v1.0/groups/{group}/owners"))
-            .option("$select", "id,displayName")
+            .option("$select", "id,displayName,userPrincipalName")
             .option("$top", "100");
         match self.graph().list(&read, 10).await {
             Err(error) if error.is_not_found() => Ok(Vec::new()),
@@ -240,7 +241,7 @@ impl Entra {
     }
 }
 
-/// Whether the shipped rules look at the target's roles for it.
+/// Whether the rules that nothing can replace look at the target's roles for it.
 const fn rules_ask_for_roles(tool: Tool) -> bool {
     match tool {
         Tool::PasswordReset

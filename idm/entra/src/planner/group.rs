@@ -1,13 +1,13 @@
 use futures_util::future::{try_join, try_join4};
 use serde_json::json;
 use subtwin_confirm::Refusal;
-use subtwin_kernel::names::shown;
+use subtwin_kernel::names::{look_alike, oddities, shown};
 use subtwin_kernel::{
     Action, Group, GroupId, GroupKind, Inverse, Method, Part, SkuId, Step, Touch, UserId,
 };
 
 use super::subject::{Draft, Subject, touching};
-use super::{contains, impossible, listed, no_such_group, unavailable};
+use super::{contains, impossible, listed, no_such_group, unavailable, with_upn};
 use crate::entra::Entra;
 use crate::graph::Read;
 use crate::products::product_name;
@@ -22,6 +22,8 @@ struct Facts {
     /// How many direct members it has, where Graph counts them.
     members: Option<u64>,
     is_member: bool,
+    /// What is odd about the group's name, and which other groups have one that looks the same.
+    careful: Vec<String>,
 }
 
 impl Entra {
@@ -42,6 +44,7 @@ impl Entra {
         } else if facts.group.kind == GroupKind::Microsoft365 {
             consequences.push("The group's mailbox, site and files open, too.".to_owned());
         }
+        consequences.extend(facts.careful.iter().cloned());
         let licences = facts.licences();
         if !licences.is_empty() {
             consequences.push(format!(
@@ -98,6 +101,7 @@ impl Entra {
                 listed(&licences)
             ));
         }
+        consequences.extend(facts.careful.iter().cloned());
         if contains(&facts.owners, person.guid()) {
             consequences.push(format!("{} stays an owner of the group.", subject.name()));
         }
@@ -160,7 +164,38 @@ impl Entra {
         let group = wire.group();
         changeable(&group)?;
         let is_member = contains(&groups, group.id.guid());
-        Ok(Facts { subject, wire, group, owners, members, is_member })
+        let careful = self.careful_with(&wire, &group).await?;
+        Ok(Facts { subject, wire, group, owners, members, is_member, careful })
+    }
+
+    /// Group names are not unique, and anybody may choose one.
+    async fn careful_with(&self, wire: &WireGroup, group: &Group) -> Result<Vec<String>, Refusal> {
+        let this = described(group);
+        let mut careful: Vec<String> = oddities(wire.raw_name())
+            .into_iter()
+            .map(|odd| format!("Careful: the name of the {this} {odd}."))
+            .collect();
+        let namesakes = self
+            .groups_by_name(wire.raw_name())
+            .await
+            .map_err(|cause| unavailable("looking for groups of the same name", cause))?;
+        let mut others: Vec<String> = namesakes
+            .iter()
+            .filter(|other| look_alike(other.raw_name(), wire.raw_name()))
+            .map(WireGroup::group)
+            .filter(|other| other.id != group.id)
+            .map(|other| format!("a {} ({})", described(&other), told_apart(&other)))
+            .collect();
+        others.sort();
+        others.dedup();
+        if !others.is_empty() {
+            careful.push(format!(
+                "Careful: there is also {}. This one is the {this} ({}).",
+                listed(&others),
+                told_apart(group)
+            ));
+        }
+        Ok(careful)
     }
 }
 
@@ -187,11 +222,7 @@ impl Facts {
 
     /// The size of the group, and who looks after it.
     fn counted(&self, change: impl Fn(u64) -> u64) -> String {
-        let mut owners: Vec<String> = self
-            .owners
-            .iter()
-            .filter_map(|owner| owner.display_name.as_deref().map(shown))
-            .collect();
+        let mut owners: Vec<String> = self.owners.iter().filter_map(owner).collect();
         owners.sort();
         owners.truncate(5);
         let owned = if owners.is_empty() {
@@ -204,6 +235,15 @@ impl Facts {
             Some(members) => format!("The group has {members} members, {owned}."),
             None => format!("The group has {owned}.").replace("has owned", "is owned"),
         }
+    }
+}
+
+/// An owner by name and UPN; an app has only a name.
+fn owner(owner: &Object) -> Option<String> {
+    let name = owner.display_name.as_deref().map(shown);
+    match (name, owner.user_principal_name.as_deref().map(shown)) {
+        (Some(name), Some(upn)) => Some(with_upn(&name, &upn)),
+        (name, upn) => name.or(upn),
     }
 }
 
@@ -247,6 +287,15 @@ fn changeable(group: &Group) -> Result<(), Refusal> {
             ),
         )),
         GroupKind::Security | GroupKind::Microsoft365 | GroupKind::Dynamic => Ok(()),
+    }
+}
+
+/// What tells a group from another of its name and kind.
+fn told_apart(group: &Group) -> String {
+    match (&group.mail, &group.description) {
+        (Some(mail), _) => mail.clone(),
+        (None, Some(description)) => format!("“{description}”, {}", group.id),
+        (None, None) => group.id.to_string(),
     }
 }
 

@@ -37,7 +37,7 @@ impl Entra {
             return Err(Refusal::AlreadySo(already));
         }
         if subject.person.usage_location.is_none() && !sets_usage_location(before, person) {
-            return Err(impossible("no-usage-location", no_usage_location(subject.name())));
+            return Err(impossible("no-usage-location", no_usage_location(&subject.named())));
         }
         can_be_given(owned)?;
         // Seats that this very plan takes first are not free any more.
@@ -251,8 +251,9 @@ fn is(sku: &Sku, status: &str) -> bool {
 
 fn no_usage_location(name: &str) -> String {
     format!(
-        "{name} has no usage location, and without one no licence can be given. An administrator \
-         must set it (Entra admin center: the user, Properties, Usage location); then ask me again."
+        "{name} has no usage location, and without one no licence can be given. Ask me to set it \
+         first, or an administrator (Entra admin center: the user, Properties, Usage location); \
+         then ask me again."
     )
 }
 

@@ -107,7 +107,7 @@ impl Entra {
             }
         }
         removable.sort_by_cached_key(|it| {
-            let last = preferred.as_deref().is_some_and(|name| is_default(it, name));
+            let last = preferred.as_deref().map_or(0, |name| default_rank(it, name));
             (last, rank(it), it.method.id.clone())
         });
         unknown.sort();
@@ -151,7 +151,7 @@ fn part(subject: &Subject, person: UserId, it: &Removable, first: Option<&Facts>
             Some(at) => format!("Registered since {}.", when(at)),
             None => "Registered.".to_owned(),
         },
-        after: "Removed; nobody can sign in with it.".to_owned(),
+        after: "Removed; nobody can prove who they are with it.".to_owned(),
         consequences,
         undo: undo.to_owned(),
     };
@@ -216,19 +216,21 @@ const fn is_device(kind: MethodKind) -> bool {
     )
 }
 
-/// Whether it is of the kind that Graph says is the default second factor.
-fn is_default(it: &Removable, preferred: &str) -> bool {
-    let phone =
-        |kind: &str| it.kind == MethodKind::Phone && it.method.phone_type.as_deref() == Some(kind);
-    match preferred {
-        "push" => it.kind == MethodKind::MicrosoftAuthenticator,
-        "oath" => {
-            matches!(it.kind, MethodKind::SoftwareOath | MethodKind::MicrosoftAuthenticator)
-        }
-        "sms" | "voiceMobile" => phone("mobile"),
-        "voiceAlternateMobile" => phone("alternateMobile"),
-        "voiceOffice" => phone("office"),
-        _ => false,
+/// Above nought for what may be the default second factor that Graph names, and most for what most
+/// likely is.
+fn default_rank(it: &Removable, preferred: &str) -> u8 {
+    let phone = |kind: &str| match it.kind {
+        MethodKind::Phone if it.method.phone_type.as_deref() == Some(kind) => 2,
+        _ => 0,
+    };
+    match (preferred, it.kind) {
+        ("push", MethodKind::MicrosoftAuthenticator) | ("oath", MethodKind::SoftwareOath) => 2,
+        // The app shows codes, too.
+        ("oath", MethodKind::MicrosoftAuthenticator) => 1,
+        ("sms" | "voiceMobile", _) => phone("mobile"),
+        ("voiceAlternateMobile", _) => phone("alternateMobile"),
+        ("voiceOffice", _) => phone("office"),
+        _ => 0,
     }
 }
 

@@ -80,7 +80,7 @@ impl Entra {
                 "Whoever has it can sign in as {}, and it counts as the second factor, too.",
                 subject.named()
             ),
-            format!("I show it once, in this chat, to {}.", shown(&requester.upn)),
+            format!("I show it once, to {} in their own chat with me.", shown(&requester.upn)),
         ];
         if policy.is_none() {
             consequences.push(

@@ -30,7 +30,10 @@ impl Entra {
         }
         let mut consequences = vec![
             "It must be changed at the next sign-in.".to_owned(),
-            format!("I show the new password once, in this chat, to {}.", shown(&requester.upn)),
+            format!(
+                "I show the new password once, to {} in their own chat with me.",
+                shown(&requester.upn)
+            ),
             "Whoever has it can sign in as them where no second factor is asked for.".to_owned(),
             "They are signed out everywhere.".to_owned(),
         ];

@@ -109,6 +109,9 @@ fn methods_are_seen_by_their_owner_and_by_whose_role_reaches_them() {
         ("doug", READ, "doug", true),
         ("doug", "UserAuthenticationMethod.Read", "doug", true),
         ("doug", "UserAuthenticationMethod.Read", "sarah.lin", false),
+        // The scope over one's own methods is none over others', whatever the role.
+        ("sam", "UserAuthenticationMethod.ReadWrite", "sam", true),
+        ("sam", "UserAuthenticationMethod.ReadWrite", "doug", false),
     ] {
         let got = bench.by(by, scopes, "GET", &path(target, "methods")).answer();
         assert_eq!(got.is_ok(), allowed, "{by} on {target} with {scopes}: {got:?}");

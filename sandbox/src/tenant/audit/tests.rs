@@ -13,6 +13,19 @@ fn trace(desk: &Desk) -> Trace {
 }
 
 #[test]
+fn the_sign_ins_of_the_sample_company_end_just_before_the_start() {
+    let settings = Settings::default();
+    let (sandbox, _notifier) = Sandbox::new(settings, Tenant::sample(1, 60));
+    let world = sandbox.world();
+    let log = &world.tenant.audit.sign_ins;
+    let newest = log.iter().map(|sign_in| sign_in.at).max().unwrap();
+    let ago = world.now().duration_since(newest);
+    assert!((25 * 60..26 * 60).contains(&ago.as_secs()), "{ago}");
+    assert!(log.is_sorted_by_key(|sign_in| sign_in.at), "oldest first");
+    assert!(log.iter().all(|sign_in| sign_in.visible == sign_in.at));
+}
+
+#[test]
 fn the_entries_of_one_call_share_a_correlation_that_no_other_call_has() {
     let desk = desk();
     let sarah = desk.user("sarah.lin@contoso.com");

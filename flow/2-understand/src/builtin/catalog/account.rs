@@ -2,7 +2,8 @@
 
 use subtwin_kernel::Tool;
 use subtwin_kernel::Tool::{
-    AccountBlock, AccountUnblock, MfaReset, PasswordReset, SigninExplain, TapIssue, UserUpdate,
+    AccountBlock, AccountUnblock, MfaReset, PasswordReset, SessionRevoke, SigninExplain, TapIssue,
+    UserUpdate,
 };
 
 /// A request that could be two.
@@ -43,6 +44,9 @@ pub(super) const TABLE: &[(Tool, &[&str])] = &[
             "can|could {P} sign|log in|on",
             "is|are {P} able to sign|log in|on",
             "is|are {P} locked out",
+            "is|are {M} account|accounts locked out?",
+            "why is|are|was|were {P} blocked|disabled",
+            "why is|are|was|were {M} account|accounts locked|blocked|disabled out?",
         ],
     ),
     (
@@ -245,13 +249,16 @@ pub(super) const TROUBLES: &[(Tool, &[&str])] = &[
     (
         SigninExplain,
         &[
-            "{P} cannot-sign-in to? his|her|their|my|the? account|teams|outlook|email|mail|mailbox|computer|laptop|pc|work? any|anymore|at? more|all?",
-            "{P} is|are|am|was|has|have|got|gets|keeps|keep been|getting? locked out of? his|her|their|my|the? account|teams|outlook|email|computer|laptop? again?",
+            "{Q} cannot-sign-in to? his|her|their|my|the? account|teams|outlook|email|mail|mailbox|computer|laptop|pc|work? any|anymore|at? more|all?",
+            "{Q} is|are|am|was|has|have|got|gets|keeps|keep been|getting? locked out of? his|her|their|my|the? account|teams|outlook|email|computer|laptop? again?",
+            "{M} locked out of? his|her|their|my|the? account|teams|outlook|email|computer|laptop? again?",
+            "{M} account|accounts is|are|was|got|gets locked out? again?",
+            "{M} account does-not-work any|anymore? more?",
             "{M} login|logon|signin does-not-work any|anymore? more?",
             "{M} sign|log in|on does-not-work any|anymore? more?",
-            "{P} has|have|is|are|am having? a|some? trouble|problems|problem|issues|difficulties signing|logging|getting in|on|into to? his|her|their|my|the? account|teams|outlook?",
-            "{P} has|have|is|are|am having? a|some? trouble|problems|problem|issues with his|her|their|my|the login|signin|logins|signins",
-            "{P} needs|need help signing|logging|getting in|on|into to? his|her|their|my|the? account?",
+            "{Q} has|have|is|are|am having? a|some? trouble|problems|problem|issues|difficulties signing|logging|getting in|on|into to? his|her|their|my|the? account|teams|outlook?",
+            "{Q} has|have|is|are|am having? a|some? trouble|problems|problem|issues with his|her|their|my|the login|signin|logins|signins",
+            "{Q} needs|need help signing|logging|getting in|on|into to? his|her|their|my|the? account?",
             "{M} login|logon|signin fails|failed",
             "{M} sign|log in|on fails|failed",
         ],
@@ -259,7 +266,7 @@ pub(super) const TROUBLES: &[(Tool, &[&str])] = &[
     (
         PasswordReset,
         &[
-            "{P} has|have? just? forgot|forgotten|lost|mislaid his|her|their|my|the? login|account? password|pw|passwords again?",
+            "{Q} has|have? just? forgot|forgotten|lost|mislaid his|her|their|my|the? login|account? password|pw|passwords again?",
             "forgot|forgotten|lost {X} password|pw again?",
         ],
     ),
@@ -278,6 +285,20 @@ pub(super) const PAIRS: &[([Tool; 2], &[&str])] = &[
     (
         [MfaReset, PasswordReset],
         &["reset {M} {W} and|& password|pw", "reset {W} and|& password|pw for|of {Q}"],
+    ),
+    (
+        [AccountBlock, SessionRevoke],
+        &[
+            "block|disable|suspend and|& sign|log out {P} {E}",
+            "block|disable|suspend and|& sign|log {P} out {E}",
+        ],
+    ),
+    (
+        [SessionRevoke, AccountBlock],
+        &[
+            "sign|log out and|& block|disable|suspend {P}",
+            "sign|log {P} out and|& block|disable|suspend",
+        ],
     ),
 ];
 
