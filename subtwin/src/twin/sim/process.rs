@@ -122,6 +122,7 @@ impl Process {
             tasks: tasks.clone(),
             stop: stop.clone(),
         });
+        let held = desk.hold(left.people()).await;
         let intake = Intake::new(
             subtwin_hear::Settings::default(),
             Arc::clone(&outside) as _,
@@ -131,7 +132,7 @@ impl Process {
             state.intake = Some(intake.clone());
             state.catch_up();
         });
-        tasks.spawn(Arc::clone(&desk).resume(left));
+        tasks.spawn(Arc::clone(&desk).resume(left, held));
         Self { desk, intake, log, tasks, stop }
     }
 
