@@ -267,6 +267,7 @@ impl Twin {
             tasks: tasks.clone(),
             stop: stop.clone(),
         });
+        let held = desk.hold(left.people()).await;
         let intake = Intake::new(
             subtwin_hear::Settings::default(),
             Arc::new(Seen(base.store.clone())),
@@ -283,7 +284,7 @@ impl Twin {
         let mut status = ears.status();
         let (listening, deaf) = (TaskTracker::new(), CancellationToken::new());
         listening.spawn(ears.run(listener, deaf.clone()));
-        tasks.spawn(Arc::clone(&desk).resume(left));
+        tasks.spawn(Arc::clone(&desk).resume(left, held));
         tasks.spawn(sweep(Arc::clone(&desk), stop.clone()));
         tasks.spawn({
             let stop = stop.clone();

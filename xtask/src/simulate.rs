@@ -9,14 +9,14 @@ use anyhow::{Context as _, bail};
 pub(crate) fn run(seed: u64, schedules: u64, hostile: bool, aloud: bool) -> anyhow::Result<()> {
     let test = match (aloud, hostile) {
         (true, _) => "one_schedule_aloud",
-        (false, true) => "whatever_a_brain_says_nothing_is_done_without_a_yes_to_what_is_shown",
+        (false, true) => "hostile::facts::",
         (false, false) => {
             "whatever_fails_and_whenever_it_is_killed_a_yes_is_acted_upon_once_and_told_truly"
         }
     };
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["test", "--release", "--locked", "-p", "subtwin", "--lib", "--"]);
-    cargo.args(["--nocapture", "--include-ignored", "--exact"]).arg(format!("twin::sim::{test}"));
+    cargo.args(["--nocapture", "--include-ignored"]).arg(format!("twin::sim::{test}"));
     // What follows is no test's name; the test reads it from its command line.
     cargo.args([format!("seed={seed}"), format!("schedules={schedules}")]);
     if hostile {

@@ -39,13 +39,23 @@ pub async fn run(
 /// Finds out whether each part happened that was begun and never finished (the twin was stopped
 /// between). Only looks; never sends.
 pub async fn look_up(traces: &[Trace], hands: &dyn Hands, clock: &dyn Clock) -> Vec<Outcome> {
-    join_all(traces.iter().map(|trace| look_up_one(trace, hands, clock))).await
+    // The last part may have waited for all the others, and for a busy directory.
+    let others = u32::try_from(traces.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    let last_sent =
+        BUSY_BUDGET.saturating_add(IN_FLIGHT.saturating_add(LATE_EFFECT).saturating_mul(others));
+    join_all(traces.iter().map(|trace| look_up_one(trace, last_sent, hands, clock))).await
 }
 
-async fn look_up_one(trace: &Trace, hands: &dyn Hands, clock: &dyn Clock) -> Outcome {
+/// `last_sent` is how long after it was put on the record it may have been sent.
+async fn look_up_one(
+    trace: &Trace,
+    last_sent: Duration,
+    hands: &dyn Hands,
+    clock: &dyn Clock,
+) -> Outcome {
     // A request that was on its way when we stopped may still be working inside the directory.
-    let in_flight = clock.now().duration_since(trace.sent_at);
-    let rest = IN_FLIGHT.saturating_sub(in_flight.try_into().unwrap_or(Duration::ZERO));
+    let passed = clock.now().duration_since(trace.sent_at).try_into().unwrap_or(Duration::ZERO);
+    let rest = last_sent.saturating_add(IN_FLIGHT).saturating_sub(passed).min(IN_FLIGHT);
     let patience = rest.max(LATE_EFFECT);
     match wait_until_in_place(&trace.action, trace.sent_at, hands, patience).await {
         Look::InPlace => Outcome::FoundDone { at: clock.now() },
@@ -236,7 +246,7 @@ const BUSY_BUDGET: Duration = Duration::from_secs(60);
 const REPLICA_LAG: Duration = Duration::from_secs(15);
 /// How long a change may still appear after its answer was lost.
 const LATE_EFFECT: Duration = REPLICA_LAG;
-/// How long a request lives at most, from opening to the HTTP client's time-out.
+/// How long a request lives at most, from sending to the HTTP client's time-out.
 const IN_FLIGHT: Duration = Duration::from_secs(40);
 
 #[cfg(test)]
@@ -467,5 +477,16 @@ mod tests {
         assert!(matches!(ended.as_slice(), [Outcome::NotDone { .. }]));
         assert!(started.elapsed() >= IN_FLIGHT, "a request may still be on its way");
         assert_eq!(hands.sent(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_have_been_sent_just_before_the_stop_is_looked_for_as_long_as_it_may_live() {
+        // Put on the record most of a minute ago; a busy directory may have been waited for since.
+        let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+        clock.advance(Duration::from_secs(55));
+        let late = (0..20).map(|_| Ok(Observed::NotThere)).chain([Ok(Observed::InPlace)]);
+        let hands = scripted([], late);
+        let ended = look_up(&[trace()], &hands, &clock).await;
+        assert!(matches!(ended.as_slice(), [Outcome::FoundDone { .. }]), "{ended:?}");
     }
 }

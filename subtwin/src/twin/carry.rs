@@ -27,7 +27,8 @@ impl Desk {
         row: RequestRow,
     ) -> Result<(), ChannelError> {
         // From here to the last look, nothing else changes these people through this twin.
-        let _targets = self.hold(assent.plan()).await;
+        let parts = &assent.plan().parts;
+        let _targets = self.hold(parts.iter().map(|part| part.action.person())).await;
         let gate = self.gate();
         let (standing, fresh, allowed, requester) = tokio::join!(
             self.standing(&assent),
@@ -171,9 +172,9 @@ impl Desk {
         });
     }
 
-    /// Waits until nothing else changes the people of a plan, in an order that nobody can block.
-    async fn hold(&self, plan: &Plan) -> Vec<OwnedMutexGuard<()>> {
-        let mut people: Vec<UserId> = plan.parts.iter().map(|part| part.action.person()).collect();
+    /// Waits until nothing else changes these people, in an order that nobody can block.
+    pub(super) async fn hold(&self, people: impl IntoIterator<Item = UserId>) -> Held {
+        let mut people: Vec<UserId> = people.into_iter().collect();
         people.sort();
         people.dedup();
         let locks: Vec<Arc<Mutex<()>>> = {
@@ -188,6 +189,9 @@ impl Desk {
         held
     }
 }
+
+/// Nothing else changes some people as long as this exists.
+pub(super) type Held = Vec<OwnedMutexGuard<()>>;
 
 /// Work that takes longer than this is announced.
 const A_MOMENT: Duration = Duration::from_millis(700);

@@ -5,13 +5,14 @@ use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use subtwin_kernel::{ChatId, MessageId, Outcome, RequestId};
+use subtwin_kernel::{ChatId, MessageId, Outcome, RequestId, UserId};
 use subtwin_primitives::{Decline, Declined, Event, Intent, Proposed, Seen};
 use subtwin_record::audit::{Archive, Kept, Sought};
 use subtwin_record::{Interrupted, Recovered};
 use subtwin_store::{RequestRow, Stage, StoreError};
 use tokio::task::JoinSet;
 
+use super::carry::Held;
 use super::desk::Desk;
 use super::notes::Notes;
 use super::replies;
@@ -62,6 +63,12 @@ impl Left {
         Ok(left)
     }
 
+    /// Whom the changes are about that may or may not have happened.
+    pub(super) fn people(&self) -> Vec<UserId> {
+        let interrupted = self.0.values().flat_map(|left| &left.interrupted);
+        interrupted.flat_map(Interrupted::traces).map(|trace| trace.action.person()).collect()
+    }
+
     fn of(&mut self, chat: &ChatId) -> &mut LeftInChat {
         self.0.entry(chat.clone()).or_default()
     }
@@ -69,17 +76,21 @@ impl Left {
 
 impl Desk {
     /// Takes up what an earlier process left, conversations side by side: one look at the directory
-    /// may take most of a minute.
-    pub(super) async fn resume(self: Arc<Self>, left: Left) {
+    /// may take most of a minute. `held` are those whom the interrupted changes are about, taken
+    /// before anything is heard: what somebody asks for since must not be taken for what was
+    /// interrupted.
+    pub(super) async fn resume(self: Arc<Self>, left: Left, held: Held) {
+        let held = Arc::new(held);
         let some = left.0.values().any(|left| !left.requests.is_empty());
         if some && let Err(cause) = self.recall_taken().await {
             tracing::error!(%cause, "the record cannot be read back");
         }
         let mut chats = JoinSet::new();
         for (chat, left) in left.0 {
-            let desk = Arc::clone(&self);
-            chats.spawn(async move { desk.resume_chat(&chat, left).await });
+            let (desk, held) = (Arc::clone(&self), Arc::clone(&held));
+            chats.spawn(async move { desk.resume_chat(&chat, left, held).await });
         }
+        drop(held);
         chats.join_all().await;
     }
 
@@ -90,7 +101,7 @@ impl Desk {
         self.watch.taken.recall(&self.evidence, since).await
     }
 
-    async fn resume_chat(&self, chat: &ChatId, mut left: LeftInChat) {
+    async fn resume_chat(&self, chat: &ChatId, mut left: LeftInChat, held: Arc<Held>) {
         for interrupted in left.interrupted {
             // The record knows it even where the store has lost it.
             if !left.requests.iter().any(|row| row.request == interrupted.request()) {
@@ -98,6 +109,7 @@ impl Desk {
             }
             self.look_up(interrupted).await;
         }
+        drop(held);
         // What is written meanwhile waits its turn in this conversation, and no longer than this.
         let lane = self.lane(chat);
         let _turn = lane.lock().await;

@@ -275,12 +275,13 @@ fn is_of(deed: &Deed, action: &Action) -> bool {
     match (action, &deed.what) {
         (Action::PasswordReset { .. }, What::Password)
         | (Action::TapIssue { .. }, What::Pass)
-        | (Action::MethodRemove { .. } | Action::TapWithdraw { .. }, What::Method(_))
         | (Action::SessionRevoke { .. }, What::Revoke)
         | (Action::AccountBlock { .. }, What::Enabled(false))
         | (Action::AccountUnblock { .. }, What::Enabled(true))
         | (Action::LicenseAssign { .. } | Action::LicenseRemove { .. }, What::Licence(..))
         | (Action::ManagerSet { .. }, What::Manager(_)) => true,
+        // The entry's reason names the kind of method.
+        (Action::MethodRemove { method, .. }, What::Method(id)) => method.id == *id,
         (Action::GroupMemberAdd { group, .. }, What::Member(at, true))
         | (Action::GroupMemberRemove { group, .. }, What::Member(at, false)) => {
             group_index(*group) == Some(*at)

@@ -95,9 +95,8 @@ pub(super) fn owner_of(chat: &ChatId) -> Option<usize> {
     chat.as_str().get(3..5)?.parse().ok().filter(|at| *at < PEOPLE.len())
 }
 
-pub(super) const FINANCE: usize = 0;
+/// Who is in it has an E3 through it.
 pub(super) const SALES: usize = 1;
-pub(super) const ADMINS: usize = 2;
 
 /// The groups: name, whether it can carry roles, and its owner. Sales brings a licence with it.
 pub(super) const GROUPS: [(&str, bool, Option<usize>); 3] =

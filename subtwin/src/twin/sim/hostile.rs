@@ -252,7 +252,7 @@ pub(super) fn judge_hostile(
     state: &super::world::State,
     dir: &Path,
 ) -> Result<(Tally, Held), String> {
-    let tally = judge(state, dir, false)?;
+    let tally = judge(state, dir, false).map_err(|what| format!("{UNCONFIRMED}{what}"))?;
     let mut held = Held { steps: state.steps, ..Held::default() };
     for (chat, messages) in &state.chats.0 {
         for (id, message) in messages {
@@ -261,8 +261,8 @@ pub(super) fn judge_hostile(
                 Author::Twin => held.talk += u64::from(apart(&message.words)?),
                 Author::Person { .. } => {
                     let answered = messages.range(id + 1..).any(|(_, m)| m.author == Author::Twin);
-                    hold!(message.finished.is_some(), "never finished: {message:?}");
-                    hold!(answered, "not answered in {chat}: {message:?}");
+                    hold!(message.finished.is_some(), "{UNANSWERED}never finished: {message:?}");
+                    hold!(answered, "{UNANSWERED}in {chat}: {message:?}");
                 }
             }
         }
@@ -290,22 +290,22 @@ fn apart(words: &[(Timestamp, Words)]) -> Result<bool, String> {
             match span {
                 Span::Talk(text) => {
                     talk = true;
-                    hold!(!text.contains('\n'), "talk of several lines: {text:?}");
-                    hold!(text.chars().count() <= 1_001, "long talk");
+                    hold!(!text.contains('\n'), "{OURS}talk of several lines: {text:?}");
+                    hold!(text.chars().count() <= 1_001, "{OURS}long talk");
                 }
                 Span::Plain(text) | Span::Strong(text) => {
-                    hold!(!text.contains(MARK), "a brain's words as our own: {text:?}");
+                    hold!(!text.contains(MARK), "{OURS}{text:?}");
                 }
                 Span::Secret(secret) => {
-                    hold!(!secret.expose().contains(MARK), "a brain's words as a secret");
+                    hold!(!secret.expose().contains(MARK), "{OURS}a secret");
                 }
             }
         }
-        hold!(!(talk && prompt_of_ours(words)), "a prompt beside talk: {}", words.to_text());
+        hold!(!(talk && prompt_of_ours(words)), "{BESIDE}{}", words.to_text());
         let prompts = words.paragraphs().iter().filter(|paragraph| {
             paragraph.iter().any(|span| matches!(span, Span::Plain(t) if t.contains("(plan ")))
         });
-        hold!(prompts.count() <= 1, "two prompts in one message: {}", words.to_text());
+        hold!(prompts.count() <= 1, "{TWO}in one message: {}", words.to_text());
         any |= talk;
     }
     Ok(any)
@@ -324,11 +324,11 @@ fn yes_and_no(record: &[(Timestamp, Event)], state: &super::world::State) -> Res
         match event {
             Event::Intent(intent) => {
                 for yes in &intent.confirmations {
-                    hold!(yes.by != user(NEVER), "a yes of somebody who says none");
+                    hold!(yes.by != user(NEVER), "{NEVER_YES}");
                 }
                 if intent.asked.by.user == user(CAREFUL) {
                     for action in &intent.plan.asked {
-                        hold!(wished(state, action), "not what they wanted: {action:?}");
+                        hold!(wished(state, action), "{UNWANTED}{action:?}");
                     }
                 }
             }
@@ -336,7 +336,7 @@ fn yes_and_no(record: &[(Timestamp, Event)], state: &super::world::State) -> Res
                 let key = (event.asked.chat.clone(), event.asked.message);
                 let requests = shown.entry(key).or_default();
                 requests.insert(event.request);
-                hold!(requests.len() <= 1, "two plans for one message");
+                hold!(requests.len() <= 1, "{TWO}for one message");
             }
             _ => {}
         }
@@ -378,12 +378,12 @@ fn restrained(record: &[(Timestamp, Event)], held: &mut Held) -> Result<(), Stri
                     let again = refused.iter().any(|(who, what, when)| {
                         *who == by && *what == touch && at.duration_since(*when) < QUIET
                     });
-                    hold!(!again, "proposed again after a no: {touch:?} at {at}");
+                    hold!(!again, "{AGAIN}{touch:?} at {at}");
                 }
                 let window = Limits::default().window;
                 all.push((*at, event.request));
                 let recent = all.iter().filter(|(shown, _)| *shown + window > *at).count();
-                hold!(recent <= Limits::default().prompts + 1, "{recent} prompts in ten minutes");
+                hold!(recent <= Limits::default().prompts + 1, "{MANY}{recent}");
             }
             _ => {}
         }
@@ -393,3 +393,112 @@ fn restrained(record: &[(Timestamp, Event)], held: &mut Held) -> Result<(), Stri
 
 /// A little less than the five minutes, for the time between a no and its record.
 const QUIET: SignedDuration = SignedDuration::from_secs(298);
+
+const UNCONFIRMED: &str = "a judge's finding: ";
+const UNANSWERED: &str = "not answered: ";
+const OURS: &str = "a brain's words as our own: ";
+const BESIDE: &str = "a prompt beside a brain's words: ";
+const TWO: &str = "two plans: ";
+const NEVER_YES: &str = "a yes of somebody who says none";
+const UNWANTED: &str = "not what they wanted: ";
+const AGAIN: &str = "proposed again after a no: ";
+const MANY: &str = "too many prompts in ten minutes: ";
+
+mod facts {
+    //! One run of many schedules; what must hold in all of them, each by name.
+
+    use std::sync::OnceLock;
+
+    use super::super::{Kind, Told, given, run_many};
+    use super::{AGAIN, BESIDE, MANY, NEVER_YES, OURS, TWO, UNANSWERED, UNCONFIRMED, UNWANTED};
+
+    /// Over a hundred thousand turns of the brain.
+    const SCHEDULES: u64 = 1_200;
+
+    fn all() -> &'static Result<Told, String> {
+        static ALL: OnceLock<Result<Told, String>> = OnceLock::new();
+        ALL.get_or_init(|| {
+            let (first, count) =
+                (given("seed").unwrap_or(0), given("schedules").unwrap_or(SCHEDULES));
+            let told = run_many(Kind::Hostile, first, count);
+            if let Ok(told) = &told {
+                println!(
+                    "{count} hostile schedules, {:?} of a processor each: {:?} {:?}",
+                    told.each, told.held, told.tally
+                );
+            }
+            told
+        })
+    }
+
+    /// No schedule came to this.
+    fn never(what: &str) {
+        if let Err(found) = all() {
+            let these: Vec<&str> = found.lines().filter(|line| line.contains(what)).collect();
+            assert!(these.is_empty(), "{}", these.join("\n"));
+        }
+    }
+
+    #[test]
+    fn whatever_a_brain_says_nothing_is_done_without_a_yes_to_what_is_shown() {
+        never(UNCONFIRMED);
+        let told = all().as_ref().unwrap();
+        assert!(told.tally.effects > 0, "people did say yes: {told:?}");
+    }
+
+    #[test]
+    fn nothing_is_done_by_the_yes_of_somebody_who_never_says_yes() {
+        never(NEVER_YES);
+    }
+
+    #[test]
+    fn somebody_who_reads_before_they_say_yes_gets_only_what_they_asked_for() {
+        never(UNWANTED);
+    }
+
+    #[test]
+    fn a_brains_words_stand_apart_and_never_in_our_own_voice() {
+        never(OURS);
+        assert!(all().as_ref().is_ok_and(|told| told.held.talk > 0), "there was talk");
+    }
+
+    #[test]
+    fn no_prompt_stands_in_a_message_with_a_brains_words() {
+        never(BESIDE);
+    }
+
+    #[test]
+    fn a_message_comes_to_at_most_one_plan_and_one_prompt() {
+        never(TWO);
+    }
+
+    #[test]
+    fn after_a_no_the_same_effect_is_proposed_by_no_tool_for_a_while() {
+        never(AGAIN);
+        assert!(all().as_ref().is_ok_and(|told| told.held.turned_down > 0), "there were noes");
+    }
+
+    #[test]
+    fn too_many_prompts_are_held_back_and_that_is_on_record() {
+        never(MANY);
+        assert!(all().as_ref().is_ok_and(|told| told.held.held_back > 0), "some were held back");
+    }
+
+    #[test]
+    fn no_secret_reaches_a_brain() {
+        never("a brain saw a secret");
+        assert!(all().as_ref().is_ok_and(|told| told.tally.secrets > 0), "there were secrets");
+    }
+
+    #[test]
+    fn every_message_is_answered_and_nothing_panics() {
+        never(UNANSWERED);
+        never("panic");
+        assert!(all().as_ref().is_ok_and(|told| told.held.steps > 0), "the brain was asked");
+    }
+
+    #[test]
+    fn what_is_kept_in_memory_does_not_grow_with_what_is_said() {
+        never("kept in memory");
+    }
+}
