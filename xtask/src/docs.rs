@@ -18,9 +18,10 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use cargo_metadata::MetadataCommand;
 
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "README.md",
     "docs/admin/README.md",
+    "docs/admin/policy.md",
     "docs/operator/README.md",
     "docs/developer/README.md",
     "docs/auditor/README.md",
@@ -41,6 +42,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
     links(root)?;
     tables(root)?;
+    catalog(root, &bin)?;
     let tour = Tour::start(root, &bin, place.path())?;
     tour.demo()?;
     tour.example_config()?;
@@ -256,17 +258,42 @@ fn tables(root: &Path) -> anyhow::Result<()> {
     let faults = faults
         .filter_map(|line| line.split_once(": "))
         .map(|(name, _)| format!("| `{}` |", camel(name)));
-    let scopes = read("subtwin/src/twin.rs")?;
-    let scopes = scopes.split("fn scopes").nth(1).and_then(|rest| rest.split("scopes.iter").next());
-    let scopes = scopes.context("subtwin/src/twin.rs names no scopes")?.split('"');
-    let scopes = scopes.skip(1).step_by(2).map(|scope| format!("`{scope}`"));
+    let chat = read("subtwin/src/twin.rs")?;
+    let chat = chat.split("CHAT_SCOPES: [&str; 5]").nth(1).and_then(|rest| rest.split(';').next());
+    let chat = chat.context("subtwin/src/twin.rs names no chat scopes")?.split('"');
+    let chat = chat.skip(1).step_by(2).map(|scope| format!("| `{scope}` |"));
     let wanted: [(&str, Vec<String>); 3] =
-        [(developer, calls.collect()), (developer, faults.collect()), (admin, scopes.collect())];
+        [(developer, calls.collect()), (developer, faults.collect()), (admin, chat.collect())];
     for (page, wanted) in wanted {
         let text = read(page)?;
         ensure!(!wanted.is_empty(), "nothing was found that {page} must name");
         for name in wanted {
             ensure!(text.contains(&name), "{page} does not name {name}");
+        }
+    }
+    Ok(())
+}
+
+/// The administrator's page names what each tool needs, as the program itself says it.
+fn catalog(root: &Path, bin: &Path) -> anyhow::Result<()> {
+    let page = fs::read_to_string(root.join("docs/admin/README.md"))?;
+    let printed = Command::new(bin.join("subtwin")).args(["catalog", "--json"]).output()?;
+    let catalog: serde_json::Value = serde_json::from_slice(&printed.stdout)?;
+    let all = catalog.get("capabilities").and_then(serde_json::Value::as_array);
+    for capability in all.context("the catalog is empty")? {
+        let texts = |name: &str| -> Vec<&str> {
+            let list = capability.get(name).and_then(serde_json::Value::as_array);
+            list.into_iter().flatten().filter_map(serde_json::Value::as_str).collect()
+        };
+        let name = capability.get("name").and_then(serde_json::Value::as_str);
+        let name = name.context("a capability has no name")?;
+        let cell = format!("`{name}`");
+        let needed = [texts("permissions"), texts("reads")].concat();
+        let told = page.lines().filter(|line| line.starts_with('|') && line.contains(&cell));
+        let row = told.filter(|line| needed.iter().all(|n| line.contains(&format!("`{n}`"))));
+        ensure!(row.count() > 0, "docs/admin/README.md has no row with all of {name}'s {needed:?}");
+        for role in texts("roles") {
+            ensure!(page.contains(role), "docs/admin/README.md does not name {role}, for {name}");
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! What the twin says about its own work. Short, exact, and the same every time.
 
 use subtwin_confirm::Restrained;
+use subtwin_kernel::names::shown;
 use subtwin_kernel::{Action, Outcome, Plan, Secret, TenantEntry, Tool, Words};
 use subtwin_primitives::Seen;
 
@@ -278,9 +279,10 @@ pub(super) fn foreign() -> Words {
 
 /// What the human contact reads.
 pub(super) fn handed_over(requester: &str, context: &str) -> Words {
-    Words::strong(format!("{requester} needs a human."))
-        .line("They asked me for something I do not do. In their words:")
-        .line(context)
+    let head = Words::strong(format!("{} needs a human.", shown(requester)))
+        .line("They asked me for something I do not do. In their words:");
+    // A line each, and apart from mine: it could be written like one of the gate's own.
+    context.lines().fold(head, Words::talk)
 }
 
 /// What was shown is no longer true.

@@ -31,10 +31,11 @@ impl Entra {
         let signed_out = before.iter().any(
             |part| matches!(part.action, Action::SessionRevoke { person: of } if of == person),
         );
+        // Known only for what comes earlier in the plan; what follows may end them, too.
         if !signed_out {
             consequences.push(
-                "What is signed in now stays so until its access runs out, often about an hour. To \
-                 end it at once, say “and sign them out” in the same request."
+                "What is signed in now stays so until its access runs out, often about an hour. Only \
+                 signing them out everywhere ends it at once: ask for that in the same request."
                     .to_owned(),
             );
         }
