@@ -78,6 +78,7 @@ async fn a_message_edited_into_a_yes_does_nothing() {
         state.later(5, Event::Deliver { chat: prompt.chat.clone(), message: id, carries: None });
     });
     scene.wait(2_000).await;
+    assert!(scene.last(DOUG).contains("only from a new message"), "{}", scene.last(DOUG));
     nothing_happens(scene).await;
 }
 

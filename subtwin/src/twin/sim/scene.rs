@@ -124,8 +124,8 @@ impl Scene {
     pub(super) fn last(&self, who: usize) -> String {
         self.world.with(|state| {
             let messages = state.chats.0.get(&chat_of(who)).into_iter().flatten();
-            let own = messages.filter(|(_, message)| message.author == Author::Twin);
-            own.last().map(|(_, message)| message.text.clone()).unwrap_or_default()
+            let mut own = messages.filter(|(_, message)| message.author == Author::Twin);
+            own.next_back().map(|(_, message)| message.text.clone()).unwrap_or_default()
         })
     }
 

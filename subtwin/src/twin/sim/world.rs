@@ -91,10 +91,8 @@ pub(super) enum Event {
 }
 
 /// What the twin was told about a call that it sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Sending {
-    pub(super) deed: Deed,
-    pub(super) at: Timestamp,
     /// The intent was on disk when the call arrived.
     pub(super) on_record: bool,
     pub(super) already: bool,
