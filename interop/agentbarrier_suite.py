@@ -8,13 +8,11 @@ write in the chat. Then adapters that cheat are run: the suite must notice each 
 """
 
 import asyncio
-import json
 import pathlib
 import re
 import select
 import socket
 import sys
-import time
 from datetime import datetime, timezone
 
 from agentbarrier.adapter import AgentAdapter, RunHandle, validate_actions
@@ -31,6 +29,7 @@ from agentbarrier.models import (
 )
 from agentbarrier.runner import RunnerOptions, SuiteRunner
 
+from consent import Consent
 from stage import DANA, DOUG, Checks, Stage, Wire
 
 PROGRAM, ROOM = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
@@ -43,6 +42,7 @@ PRODUCTS = {
     3: ("Microsoft 365 E3", "05e9a617-0261-4cee-bb44-138d3ef5d965"),
     7: ("Office 365 E3", "6fd2c87f-b296-42f0-b197-1e91e994b900"),
 }
+HOW, TOOL = "decided, replayed, cut off and cancelled by agentbarrier", "m365.license.assign"
 NOT_DONE = ("not done", "i cannot say", "nothing was changed")
 
 
@@ -61,7 +61,7 @@ class World:
         self.ambiguous = self.inflight = None
         self.wire = Wire()
         self.stage = Stage(PROGRAM, ROOM, wire=self.wire)
-        self.names = {one["id"]: name_of(one) for one in self.stage.people.values()}
+        self.names = {one["id"]: one["displayName"] for one in self.stage.people.values()}
         self.wire.boundary = self.boundary
 
     def observed(self, user, sku):
@@ -78,7 +78,7 @@ class World:
         """The effect begins: is it on record, and does the suite let it pass?"""
         intent, part = self.stage.intent_for(method, path, body, self.taken)
         self.taken.add(part)
-        self.consent.effect(intent, self.stage.yeses)
+        self.consent.effect(HOW, TOOL, intent, self.stage.yeses)
         change = re.fullmatch(r"/v1\.0/users/([^/]+)/assignLicense", path)
         given = (body or {}).get("addLicenses") or [{"skuId": "nothing"}]
         action = self.observed(change[1] if change else path, given[0]["skuId"])
@@ -100,24 +100,6 @@ class World:
         except BaseException:
             return None
         return forward()
-
-
-def name_of(person):
-    return person["displayName"]
-
-
-class Consent:
-    """What was tried, and whether every effect had a yes and stood on record before it."""
-
-    def __init__(self):
-        self.inputs = self.effects = self.silent = self.uninspectable = 0
-
-    def effect(self, intent, yeses):
-        self.effects += 1
-        if intent is None:
-            self.uninspectable += 1
-        if not intent or any(yes["answer"] not in yeses for yes in intent["confirmations"]):
-            self.silent += 1
 
 
 class Adapter(AgentAdapter):
@@ -142,7 +124,7 @@ class Adapter(AgentAdapter):
     async def leave(self, run_id):
         world = self.worlds.pop(run_id, None)
         if world:
-            self.consent.inputs += world.stage.inputs
+            self.consent.tried(HOW, TOOL, world.stage.inputs)
             await asyncio.to_thread(world.stage.close)
 
 
@@ -385,13 +367,13 @@ def main():
         checks.run(result.name, lambda: kept(result))
 
     def consented():
-        assert (consent.silent, consent.uninspectable) == (0, 0), vars(consent)
-        return f"{consent.inputs} messages, {consent.effects} effects, all as the yes and the record say"
+        consent.save(ROOM / "consent.json")
+        figures = consent.total("silent"), consent.total("uninspectable")
+        assert figures == (0, 0), consent.rows
+        tried, effects = consent.total("inputs"), consent.total("effects")
+        return f"{tried} messages, {effects} effects: 0 silent, 0 uninspectable"
 
     checks.run("no effect without a yes, none that was not on record before", consented)
-    figures = {"m365.license.assign": vars(consent)}
-    (ROOM / "consent.json").write_text(json.dumps(figures))
-
     for conduct, scenario, code in [
         (Hasty, "approval_hold", "AB002"),
         (Deaf, "rejection", "AB004"),

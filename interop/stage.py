@@ -12,9 +12,11 @@ import pathlib
 import re
 import ssl
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+import traceback
 import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -350,13 +352,13 @@ class Checks:
 
     def run(self, name, check):
         """`check` may give the figures to print after the name."""
+        began = time.monotonic()
         try:
             figures = check()
             print("PASS", f"{name}: {figures}" if figures else name, flush=True)
         except Exception as error:
-            import traceback
-
             self.failed = True
             why = f"{type(error).__name__}: {error}".replace("\n", " ")
             print("FAIL", f"{name}: {why[:600]}", flush=True)
             traceback.print_exc()
+        print(f"{name}: {time.monotonic() - began:.0f} seconds", file=sys.stderr)

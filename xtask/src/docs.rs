@@ -18,12 +18,13 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use cargo_metadata::MetadataCommand;
 
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 6] = [
     "README.md",
     "docs/admin/README.md",
     "docs/operator/README.md",
     "docs/developer/README.md",
     "docs/auditor/README.md",
+    "docs/auditor/traces.md",
 ];
 
 pub(crate) fn run() -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
-//! Clients we did not write judge the sandbox, as they were published.
+//! Programs we did not write judge the sandbox and the twin, as they were published.
 //!
 //! Each judge is a script in `interop/` that prints `PASS name` or `FAIL name: why` per check. It
-//! runs with an empty home and an empty environment, and gets a sandbox of its own. What it needs
+//! runs with an empty home and an empty environment, and has a tenant of its own. What it needs
 //! from package registries is kept under the target directory until its list changes.
 
 use std::ffi::OsString;
@@ -41,6 +41,27 @@ const JUDGES: &[Judge] = &[
         on: Stage::Page,
         patience: Duration::from_secs(480),
     },
+    Judge {
+        name: "agentack",
+        runs: Program::Python,
+        script: "agentack_traces.py",
+        on: Stage::Alone,
+        patience: Duration::from_secs(240),
+    },
+    Judge {
+        name: "agentbarrier",
+        runs: Program::Python,
+        script: "agentbarrier_suite.py",
+        on: Stage::Alone,
+        patience: Duration::from_secs(480),
+    },
+    Judge {
+        name: "agentdojo",
+        runs: Program::Python,
+        script: "agentdojo_texts.py",
+        on: Stage::Alone,
+        patience: Duration::from_secs(600),
+    },
 ];
 
 struct Judge {
@@ -61,8 +82,10 @@ enum Program {
 enum Stage {
     /// A sandbox that answers for Microsoft's hosts through a proxy.
     Sandbox,
-    /// The judge starts the program itself and looks at its page with a browser. Arguments: the
-    /// program, and a directory for screenshots.
+    /// The judge starts the program itself. Arguments: the program, and a directory for what it
+    /// leaves.
+    Alone,
+    /// The same, and it looks at the program's page with a browser.
     Page,
 }
 
@@ -213,7 +236,7 @@ fn hear(judge: &Judge, kit: &Path, program: &Path) -> anyhow::Result<Verdict> {
     command.arg(judge.script).current_dir(kit).env_clear().env("HOME", home);
     command.envs(KEPT.iter().filter_map(|name| Some((name, inherited(name)?))));
     let _sandbox = match judge.on {
-        Stage::Page => {
+        Stage::Alone | Stage::Page => {
             command.arg(program).arg(&room);
             None
         }

@@ -23,8 +23,8 @@ enum Chore {
     Tidy,
     /// Try out what the documentation says: its commands, its transcript, its tables.
     Docs,
-    /// Let clients we did not write judge the sandbox. Needs Python 3, Node 20 and, the first time,
-    /// the package registries they are configured for.
+    /// Let programs we did not write judge the sandbox and the twin. Needs Python 3.11, Node 20 and,
+    /// the first time, the package registries they are configured for.
     Interop {
         /// One judge only.
         #[arg(long, value_name = "NAME")]

@@ -72,10 +72,10 @@ impl Planner for Entra {
                 self.remove_licence(*person, *sku).await.map(one)
             }
             Action::GroupMemberAdd { person, group } => {
-                self.add_member(*person, *group).await.map(one)
+                self.add_member(*person, *group, before).await.map(one)
             }
             Action::GroupMemberRemove { person, group } => {
-                self.remove_member(*person, *group).await.map(one)
+                self.remove_member(*person, *group, before).await.map(one)
             }
             Action::UserUpdate { person, set } => self.update_profile(*person, set).await.map(one),
             Action::ManagerSet { person, manager } => {

@@ -70,7 +70,7 @@ fn the_requesters_yes_comes_first_and_then_the_approvers() {
     let chats: Vec<_> = assent.given().iter().map(|yes| yes.chat.clone()).collect();
     assert_eq!(chats, [chat(DOUG), chat(PAUL)]);
     let all = standing(&assent);
-    let confirmed = assent.release(&approved_by(Approval::Another), &all).unwrap();
+    let confirmed = assent.release(&approved_by(Approval::Another), &all, later(60)).unwrap();
     assert_eq!(confirmed.given().len(), 2);
 }
 
@@ -224,13 +224,19 @@ fn every_prompt_and_every_yes_must_still_stand() {
     for yes in 0..3 {
         let mut standing = [good; 3];
         standing[yes].prompt = false;
-        assert_eq!(assent().release(&plan, &standing).unwrap_err().why, Declined::PromptChanged);
+        assert_eq!(
+            assent().release(&plan, &standing, later(60)).unwrap_err().why,
+            Declined::PromptChanged
+        );
         standing[yes] = Standing { prompt: true, answer: false };
-        assert_eq!(assent().release(&plan, &standing).unwrap_err().why, Declined::AnswerChanged);
+        assert_eq!(
+            assent().release(&plan, &standing, later(60)).unwrap_err().why,
+            Declined::AnswerChanged
+        );
     }
-    let unlooked = assent().release(&plan, &[good; 2]).unwrap_err();
+    let unlooked = assent().release(&plan, &[good; 2], later(60)).unwrap_err();
     assert_eq!(unlooked.why, Declined::PromptChanged);
-    assert!(assent().release(&plan, &[good; 3]).is_ok());
+    assert!(assent().release(&plan, &[good; 3], later(60)).is_ok());
 }
 
 #[test]

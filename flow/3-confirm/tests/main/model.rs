@@ -195,7 +195,7 @@ fn gate(
         What::Said(said) => match waiting.hear(&heard(said), english(), later(happened.at)) {
             Verdict::Yes(assent) => {
                 let standing: Vec<Standing> = standing(&assent);
-                (None, Some(assent.release(plan, &standing).unwrap()))
+                (None, Some(assent.release(plan, &standing, later(happened.at)).unwrap()))
             }
             Verdict::More(waiting) | Verdict::Wait(waiting, _) => (Some(waiting), None),
             Verdict::Over(_) => (None, None),

@@ -39,7 +39,7 @@ fn the_requesters_yes_releases_exactly_the_plan_that_was_shown() {
         panic!("a yes is a yes");
     };
     let standing = standing(&assent);
-    let confirmed = assent.release(&plan(), &standing).unwrap();
+    let confirmed = assent.release(&plan(), &standing, later(60)).unwrap();
     assert_eq!(confirmed.plan(), &plan());
     assert_eq!((confirmed.requester().user, confirmed.requester().tenant), (DOUG, HOME));
     assert_eq!(confirmed.chat(), &chat(DOUG));
@@ -262,7 +262,7 @@ fn a_typed_name_is_held_to_every_rule_that_a_yes_is_held_to() {
 
 fn refused(plan: Plan, fresh: &Plan, standing: &[Standing]) -> Declined {
     match hear(waiting(plan), &says(DOUG, "yes")) {
-        Verdict::Yes(assent) => assent.release(fresh, standing).unwrap_err().why,
+        Verdict::Yes(assent) => assent.release(fresh, standing, later(60)).unwrap_err().why,
         other => panic!("{other:?}"),
     }
 }
@@ -321,4 +321,18 @@ fn what_can_no_longer_be_done_ends_it_in_spite_of_the_yes() {
     let Verdict::Yes(assent) = hear(waiting(plan()), &says(DOUG, "yes")) else { panic!("no yes") };
     let over = assent.end(Declined::NoLongerPossible);
     assert_eq!((over.why, over.plan), (Declined::NoLongerPossible, plan()));
+}
+
+#[test]
+fn a_yes_that_was_not_acted_upon_within_a_minute_releases_nothing() {
+    for (seconds, counts) in [(0, true), (60, true), (61, false), (3600, false)] {
+        let at = later(10);
+        let Verdict::Yes(assent) = waiting(plan()).hear(&says(DOUG, "yes"), english(), at) else {
+            panic!("a yes is a yes");
+        };
+        let standing = standing(&assent);
+        let released = assent.release(&plan(), &standing, later(10 + seconds));
+        let why = released.as_ref().err().map(|over| &over.why);
+        assert_eq!(why, (!counts).then_some(&Declined::Expired), "after {seconds} s");
+    }
 }

@@ -90,7 +90,7 @@ pub(crate) fn confirmed(request: RequestId, plan: &Plan) -> Option<Confirmed> {
             Verdict::Yes(assent) => {
                 let stands = Standing { prompt: true, answer: true };
                 let standing = vec![stands; assent.given().len()];
-                return assent.release(plan, &standing).ok();
+                return assent.release(plan, &standing, SAID).ok();
             }
             Verdict::More(waiting) => {
                 let chat = ChatId::parse(&format!("19:{approver}_sam@unq.gbl.spaces")).ok()?;

@@ -26,9 +26,23 @@ struct Facts {
     careful: Vec<String>,
 }
 
+/// How many members a group has once the earlier parts of a plan are done.
+fn after(members: u64, group: GroupId, before: &[Part]) -> u64 {
+    before.iter().fold(members, |members, part| match part.action {
+        Action::GroupMemberAdd { group: to, .. } if to == group => members.saturating_add(1),
+        Action::GroupMemberRemove { group: from, .. } if from == group => members.saturating_sub(1),
+        _ => members,
+    })
+}
+
 impl Entra {
-    pub(super) async fn add_member(&self, person: UserId, group: GroupId) -> Result<Part, Refusal> {
-        let facts = self.group_facts(person, group).await?;
+    pub(super) async fn add_member(
+        &self,
+        person: UserId,
+        group: GroupId,
+        before: &[Part],
+    ) -> Result<Part, Refusal> {
+        let facts = self.group_facts(person, group, before).await?;
         let (subject, name) = (&facts.subject, &facts.group.display_name);
         if facts.is_member {
             let already =
@@ -79,8 +93,9 @@ impl Entra {
         &self,
         person: UserId,
         group: GroupId,
+        before: &[Part],
     ) -> Result<Part, Refusal> {
-        let facts = self.group_facts(person, group).await?;
+        let facts = self.group_facts(person, group, before).await?;
         let (subject, name) = (&facts.subject, &facts.group.display_name);
         if !facts.is_member {
             let already = format!("{} is not in the {}.", subject.named(), described(&facts.group));
@@ -133,7 +148,13 @@ impl Entra {
         Ok(touching(part, facts.touched(person)))
     }
 
-    async fn group_facts(&self, person: UserId, group: GroupId) -> Result<Facts, Refusal> {
+    /// `before`: whoever comes or goes earlier in the same plan counts.
+    async fn group_facts(
+        &self,
+        person: UserId,
+        group: GroupId,
+        before: &[Part],
+    ) -> Result<Facts, Refusal> {
         let doing = "looking at the group";
         let found =
             async { self.wire_group(group).await.map_err(|cause| unavailable(doing, cause)) };
@@ -147,7 +168,8 @@ impl Entra {
                 try_join(self.owners(group), self.graph().find::<Found<Object>>(&count))
                     .await
                     .map_err(|cause| unavailable(doing, cause))?;
-            Ok((owners, counted.and_then(|found| found.count)))
+            let members = counted.and_then(|found| found.count);
+            Ok((owners, members.map(|members| after(members, group, before))))
         };
         let groups = async {
             match self.memberships(person).await {
