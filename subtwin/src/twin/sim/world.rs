@@ -295,7 +295,11 @@ impl State {
             println!("{} ({event:?})", self.now.strftime("%H:%M:%S%.3f"));
         }
         match event {
-            Event::Write { chat, message } => self.write(&chat, *message),
+            Event::Write { chat, message } => {
+                if self.manners.still_writes(self, &chat, &message) {
+                    self.write(&chat, *message);
+                }
+            }
             Event::Deliver { chat, message, carries } => self.deliver(&chat, message, carries),
             Event::Edit { chat, message } => {
                 let now = self.now;
