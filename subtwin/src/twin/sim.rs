@@ -232,9 +232,9 @@ const PROGRESS: u64 = 5_000;
 
 /// A number given on the command line beside the test's name: `seed=7`.
 fn given(name: &str) -> Option<u64> {
-    let values = std::env::args()
+    let mut values = std::env::args()
         .filter_map(|word| word.strip_prefix(name)?.strip_prefix('=')?.parse().ok());
-    values.last()
+    values.next_back()
 }
 
 #[test]

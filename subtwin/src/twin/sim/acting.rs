@@ -80,7 +80,7 @@ impl Hands for Outside {
                 }
                 Fate::LostBefore | Fate::Busy | Fate::Refused => (None, reaches),
             };
-            let sending = Sending { deed: deed.clone(), at: state.now, on_record, already: false };
+            let sending = Sending { on_record, already: false };
             state.sendings.entry(id).or_default().push(sending);
             state.mix(&format!("sent {deed:?} {id}: {fate:?}, effect after {effect:?}"));
             if let Some(after) = effect {

@@ -78,6 +78,7 @@ async fn a_message_edited_into_a_yes_does_nothing() {
         state.later(5, Event::Deliver { chat: prompt.chat.clone(), message: id, carries: None });
     });
     scene.wait(2_000).await;
+    assert!(scene.last(DOUG).contains("only from a new message"), "{}", scene.last(DOUG));
     nothing_happens(scene).await;
 }
 
@@ -348,20 +349,25 @@ async fn after_a_no_the_same_effect_by_another_tool_is_not_proposed() {
 
 #[tokio::test(start_paused = true)]
 async fn an_entry_of_the_tenants_log_belongs_to_one_call_also_where_another_found_it_so_already() {
-    let scene = Scene::open().await;
-    // Replicas lag, so that the second does not see what the first has just done.
-    scene.world.with(|state| {
-        state.tenant.copies_ids = false;
-        state.faults.lag = 20_000;
-    });
-    for who in [DOUG, DANA] {
-        let unblock = subtwin_kernel::Call::AccountUnblock { person: super::scene::named(CARL) };
-        scene.asks(who, unblock).await;
+    let mut both = 0;
+    for seed in 1..=12 {
+        let scene = Scene::of(seed).await;
+        // Replicas lag, so that the second may not see what the first has just done.
+        scene.world.with(|state| {
+            state.tenant.copies_ids = false;
+            state.faults.lag = 20_000;
+        });
+        for who in [DOUG, DANA] {
+            let person = super::scene::named(CARL);
+            scene.asks(who, subtwin_kernel::Call::AccountUnblock { person }).await;
+        }
+        for who in [DOUG, DANA] {
+            scene.writes(who, &chat_of(who), "yes", RefersTo::Nothing);
+        }
+        scene.wait(40_000).await;
+        let tally = scene.ends().await;
+        assert_eq!((tally.effects, tally.matched), (1, 1), "{tally:?}");
+        both += u64::from(tally.intents == 2);
     }
-    for who in [DOUG, DANA] {
-        scene.writes(who, &chat_of(who), "yes", RefersTo::Nothing);
-    }
-    scene.wait(40_000).await;
-    let tally = scene.ends().await;
-    assert_eq!((tally.intents, tally.effects, tally.matched), (2, 1, 1), "{tally:?}");
+    assert!(both > 0, "the second found it so already");
 }

@@ -344,8 +344,8 @@ fn outcomes(
         }
         let sent = state.sendings.get(id).and_then(|all| all.last());
         let key = serde_json::to_string(&part.action).unwrap();
-        let looks = state.looked.get(&key).into_iter().flatten();
-        let last = looks.filter(|(at, _)| *at <= opened).last();
+        let mut looks = state.looked.get(&key).into_iter().flatten();
+        let last = looks.rfind(|(at, _)| *at <= opened);
         hold!(
             last.is_some_and(|(_, before)| *before == part.shown.before),
             "what was shown was not so at the last look: {} {last:?}",

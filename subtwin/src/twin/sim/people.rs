@@ -3,7 +3,7 @@
 use subtwin_hear::RefersTo;
 use subtwin_kernel::{ChatId, MessageId, Words};
 
-use super::chats::{Author, Meaning, written};
+use super::chats::{Author, Meaning, Message, written};
 use super::company::{PEOPLE, chat_of, owner_of};
 use super::world::{Event, State};
 
@@ -62,6 +62,20 @@ fn shows_a_wish(state: &State, me: usize, text: &str) -> bool {
 }
 
 impl Manners {
+    /// Whether somebody who reads writes this after all: not a yes, if another prompt than the one
+    /// they wanted stands last by now.
+    pub(super) fn still_writes(&self, state: &State, chat: &ChatId, message: &Message) -> bool {
+        let Author::Person { at, .. } = message.author else { return true };
+        if self.careful != Some(at) || !matches!(message.meaning, Meaning::Yes | Meaning::Typed(_))
+        {
+            return true;
+        }
+        let messages = state.chats.0.get(chat).into_iter().flatten();
+        let shown = messages.filter_map(|(_, message)| message.words.first());
+        let mut prompts = shown.filter(|(_, words)| prompt_line(words).is_some());
+        prompts.next_back().is_some_and(|(_, words)| shows_a_wish(state, at, &words.to_text()))
+    }
+
     /// People read what the twin posted.
     pub(super) fn react(&self, state: &mut State, chat: &ChatId, id: MessageId, words: &Words) {
         let Some(me) = owner_of(chat) else { return };

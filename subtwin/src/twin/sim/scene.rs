@@ -37,9 +37,13 @@ pub(super) struct Prompt {
 
 impl Scene {
     pub(super) async fn open() -> Self {
+        Self::of(1).await
+    }
+
+    pub(super) async fn of(seed: u64) -> Self {
         let disks = disks();
         let start = Timestamp::from_second(1_800_000_000).unwrap();
-        let world = World::new(1, disks.path().to_owned(), start);
+        let world = World::new(seed, disks.path().to_owned(), start);
         world.clock.begin().await;
         let process = life(&world).await;
         Self { world, process, disks }
@@ -124,8 +128,8 @@ impl Scene {
     pub(super) fn last(&self, who: usize) -> String {
         self.world.with(|state| {
             let messages = state.chats.0.get(&chat_of(who)).into_iter().flatten();
-            let own = messages.filter(|(_, message)| message.author == Author::Twin);
-            own.last().map(|(_, message)| message.text.clone()).unwrap_or_default()
+            let mut own = messages.filter(|(_, message)| message.author == Author::Twin);
+            own.next_back().map(|(_, message)| message.text.clone()).unwrap_or_default()
         })
     }
 

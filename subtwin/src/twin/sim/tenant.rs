@@ -37,7 +37,7 @@ impl Accounts {
                 .into(),
             manager: PEOPLE[at].manager,
             // Every third has a licence or is in a group, so that there is something to take away.
-            skus: if at % 3 == 0 { [0].into() } else { BTreeSet::new() },
+            skus: if at.is_multiple_of(3) { [0].into() } else { BTreeSet::new() },
             groups: if at % 3 == 1 { [0].into() } else { BTreeSet::new() },
             blocked: at == CARL,
             ..Account::default()

@@ -91,10 +91,8 @@ pub(super) enum Event {
 }
 
 /// What the twin was told about a call that it sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Sending {
-    pub(super) deed: Deed,
-    pub(super) at: Timestamp,
     /// The intent was on disk when the call arrived.
     pub(super) on_record: bool,
     pub(super) already: bool,
@@ -297,7 +295,11 @@ impl State {
             println!("{} ({event:?})", self.now.strftime("%H:%M:%S%.3f"));
         }
         match event {
-            Event::Write { chat, message } => self.write(&chat, *message),
+            Event::Write { chat, message } => {
+                if self.manners.still_writes(self, &chat, &message) {
+                    self.write(&chat, *message);
+                }
+            }
             Event::Deliver { chat, message, carries } => self.deliver(&chat, message, carries),
             Event::Edit { chat, message } => {
                 let now = self.now;
