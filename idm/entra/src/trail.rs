@@ -68,7 +68,8 @@ impl Entra {
             .filter(|(name, entry, _)| *name == 0 || !is_told(entry))
             .min_by_key(|(name, entry, _)| {
                 let strange = !is_about_method(entry, &trace.action);
-                (strange, *name, far(entry.activity_date_time, trace))
+                let others = is_told(entry) || is_others(entry, &all, &trace.action);
+                (strange, others, *name, far(entry.activity_date_time, trace))
             })
             .map(|(_, entry, raw)| tenant_entry(entry, (*raw).clone()))
     }
@@ -85,6 +86,24 @@ impl Entra {
             && is_about_object(entry, action);
         ours.then_some(rank)
     }
+}
+
+/// Whether an entry stands beside the primary entry of another tool: one call may write several
+/// under one correlation id, such as the end of sessions that comes with a new password.
+fn is_others(entry: &AuditEntry, all: &[(AuditEntry, &Value)], action: &Action) -> bool {
+    const WITH_COMPANY: [&str; 4] =
+        ["Reset user password", "Reset password (by admin)", "Disable account", "Enable account"];
+    let own = activities(action);
+    let Some(id) = entry.correlation_id.as_deref().filter(|id| !id.is_empty()) else {
+        return false;
+    };
+    all.iter().any(|(beside, _)| {
+        let name = beside.activity_display_name.trim_end_matches('.');
+        let is = |it: &&str| name.eq_ignore_ascii_case(it);
+        beside.correlation_id.as_deref() == Some(id)
+            && WITH_COMPANY.iter().any(is)
+            && !own.iter().any(is)
+    })
 }
 
 /// Whether what an action is about beside the person stands in the entry.

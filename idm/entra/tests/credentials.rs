@@ -292,7 +292,10 @@ async fn blocking_offers_to_end_sessions_unless_the_plan_does_that_already() {
     let tenant = Tenant::new().await;
     let person = tenant.person("jon.miller");
     let offers = |part: &subtwin_kernel::Part| {
-        part.shown.consequences.iter().any(|line| line.contains("and sign them out"))
+        part.shown
+            .consequences
+            .iter()
+            .any(|line| line.contains("signing them out everywhere ends it"))
     };
     assert!(offers(&tenant.part(&Action::AccountBlock { person }).await));
     let revoke = tenant.part(&Action::SessionRevoke { person }).await;
