@@ -49,7 +49,7 @@ use desk::Desk;
 use evidence::Evidence;
 use ports::{Borrowed, ChatGraph, Sealed, Seen};
 use resume::Left;
-use watch::{Taken, Watch};
+use watch::{Calls, Taken, Watch};
 
 /// One of the twin's two app registrations, and what it may do at most.
 #[derive(Clone, Copy, Debug)]
@@ -236,6 +236,7 @@ impl Twin {
             notes: Arc::new(base.store.clone()),
             look_after: config.look_after(),
             taken: Taken::default(),
+            calls: Calls::default(),
             tasks: tasks.clone(),
             stop: stop.clone(),
         };

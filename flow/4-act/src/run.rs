@@ -130,7 +130,8 @@ async fn one(
         Fate::Lost => {
             let outcome = after_a_lost_answer(trace, hands, clock).await;
             let secret = password.filter(|_| outcome.is_done());
-            Ended { outcome, at, secret }
+            // It may have happened at any time until it was seen.
+            Ended { outcome, at: Some(clock.now()), secret }
         }
     }
 }

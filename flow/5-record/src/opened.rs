@@ -113,6 +113,12 @@ impl Opened {
         self.ticket.opened_at
     }
 
+    /// What to look for in the tenant's own log, part by part.
+    #[must_use]
+    pub fn traces(&self) -> &[Trace] {
+        self.ticket.traces()
+    }
+
     /// The plan to carry out, and what closes it afterwards.
     #[must_use]
     pub fn into_parts(self) -> (Plan, Ticket) {

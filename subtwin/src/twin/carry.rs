@@ -99,6 +99,7 @@ impl Desk {
                 return self.channel.post(&row.chat, &replies::no_record()).await.map(drop);
             }
         };
+        self.watch.calls.begin(opened.traces());
         row.stage = Stage::Acting;
         self.save(&row).await;
         let _busy = self.presence.busy();

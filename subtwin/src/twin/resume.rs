@@ -42,6 +42,7 @@ struct OnRecord {
     shown: Option<Proposed>,
     intent: Option<(Box<Intent>, Timestamp)>,
     outcomes: Option<Vec<Outcome>>,
+    ended_at: Option<Timestamp>,
     receipt: String,
     /// What was seen of the tenant's own entries, once looking has ended.
     seen: Option<Vec<Seen>>,
@@ -148,7 +149,7 @@ impl Desk {
         let secret = gave
             .into_iter()
             .any(|(part, outcome)| outcome.is_done() && replies::gives_a_secret(&part.action));
-        let followed = Followed::of(&intent, opened_at, outcomes);
+        let followed = Followed::of(&intent, opened_at, known.ended_at, outcomes);
         if let Some(seen) = known.seen {
             self.watch.finish(row, &followed, &known.receipt, &seen).await;
         } else if row.stage == Stage::Told && row.reply.is_some() {
@@ -256,6 +257,7 @@ impl Desk {
                 }
                 Event::Outcome(event) => {
                     known.outcomes = Some(event.outcomes);
+                    known.ended_at = Some(record.at);
                     known.receipt = row.receipt.to_string();
                 }
                 Event::Entry(entry) => {

@@ -1,14 +1,14 @@
 //! Waits for the tenant's own audit entries and adds them to the reply.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use subtwin_act::Ended;
 use subtwin_hear::Channel;
-use subtwin_kernel::{Outcome, Plan, TenantEntry};
+use subtwin_kernel::{Outcome, Plan, TenantEntry, UserId};
 use subtwin_primitives::{Event, Intent, Seen};
 use subtwin_record::audit::{Archive, Kept};
 use subtwin_record::{Log, Ticket, Trace, Trail};
@@ -16,6 +16,7 @@ use subtwin_store::{RequestRow, Stage};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use super::evidence::Evidence;
 use super::notes::Notes;
@@ -31,6 +32,7 @@ pub(crate) struct Watch {
     /// When to look, counted from the action.
     pub(super) look_after: Vec<Duration>,
     pub(super) taken: Taken,
+    pub(super) calls: Calls,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
 }
@@ -71,6 +73,89 @@ impl Taken {
     }
 }
 
+/// When this twin's calls about each person were made. The tenant's entries show in any order: one
+/// that shows first may belong to a call that came later.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Calls(Arc<Mutex<VecDeque<Call>>>);
+
+#[derive(Clone, Debug)]
+struct Call {
+    id: Uuid,
+    person: UserId,
+    from: Timestamp,
+    /// Nothing while it is under way.
+    to: Option<Timestamp>,
+}
+
+impl Calls {
+    /// These are about to be made.
+    pub(super) fn begin(&self, traces: &[Trace]) {
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for trace in traces {
+            calls.push_back(Call {
+                id: trace.client_request_id,
+                person: trace.action.person(),
+                from: trace.sent_at,
+                to: None,
+            });
+        }
+        while calls.len() > MOST_CALLS {
+            calls.pop_front();
+        }
+    }
+
+    /// These have ended, or are on record as ended.
+    fn end(&self, traces: &[Trace]) {
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for trace in traces {
+            let to = Some(trace.ended_at.unwrap_or(trace.sent_at));
+            match calls.iter_mut().find(|call| call.id == trace.client_request_id) {
+                Some(call) => call.to = to,
+                None => calls.push_back(Call {
+                    id: trace.client_request_id,
+                    person: trace.action.person(),
+                    from: trace.sent_at,
+                    to,
+                }),
+            }
+        }
+    }
+
+    /// Whether an entry is dated nearer to another call about the same person. They are made one
+    /// after the other, so each has a time of its own. An entry that bears this call's id is its own.
+    fn is_anothers(&self, entry: &TenantEntry, trace: &Trace) -> bool {
+        if entry.correlation_id == trace.client_request_id.to_string() {
+            return false;
+        }
+        let calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = calls.iter().find(|call| call.id == trace.client_request_id);
+        let Some(own) = own.map(|call| call.far(entry.at)) else { return false };
+        calls
+            .iter()
+            .filter(|call| call.person == trace.action.person())
+            .any(|call| call.far(entry.at) < own)
+    }
+}
+
+impl Call {
+    /// How far a time is from this call's own.
+    fn far(&self, at: Timestamp) -> SignedDuration {
+        if at < self.from {
+            return self.from.duration_since(at);
+        }
+        match self.to {
+            Some(to) if at > to => at.duration_since(to),
+            Some(_) | None => SignedDuration::ZERO,
+        }
+    }
+}
+
+/// Calls that are remembered; the oldest makes room.
+const MOST_CALLS: usize = 4_096;
+
+/// Entries of other calls that are passed over in one look.
+const MOST_TRIES: usize = 8;
+
 /// What is followed: the parts of one plan, each with its headline, its trace and how it ended.
 #[derive(Clone, Debug)]
 pub(super) struct Followed {
@@ -94,13 +179,18 @@ impl Followed {
     }
 
     /// What is on record.
-    pub(super) fn of(intent: &Intent, sent_at: Timestamp, outcomes: Vec<Outcome>) -> Self {
+    pub(super) fn of(
+        intent: &Intent,
+        sent_at: Timestamp,
+        ended_at: Option<Timestamp>,
+        outcomes: Vec<Outcome>,
+    ) -> Self {
         let parts = intent.plan.parts.iter().zip(&intent.client_request_ids);
-        let trace = |(part, id): (&subtwin_kernel::Part, &uuid::Uuid)| Trace {
+        let trace = |(part, id): (&subtwin_kernel::Part, &Uuid)| Trace {
             action: part.action.clone(),
             client_request_id: *id,
             sent_at,
-            ended_at: None,
+            ended_at,
         };
         Self { headlines: headlines(&intent.plan), traces: parts.map(trace).collect(), outcomes }
     }
@@ -113,6 +203,7 @@ fn headlines(plan: &Plan) -> Vec<String> {
 impl Watch {
     /// Follows an action in the background. What was definitely not done leaves no entry.
     pub(super) fn follow(&self, row: RequestRow, followed: Followed, receipt: String) {
+        self.calls.end(&followed.traces);
         let watch = self.clone();
         self.tasks.spawn(async move {
             let stopped = watch.stop.clone();
@@ -183,13 +274,20 @@ impl Watch {
     }
 
     async fn look(&self, trace: &Trace) -> Option<TenantEntry> {
-        match self.trail.find(trace, &self.taken.all()).await {
-            Ok(Some(entry)) => self.taken.take(&entry).then_some(entry),
-            Ok(None) => None,
-            Err(cause) => {
-                tracing::warn!(%cause, "could not read the tenant's audit log");
-                None
+        let mut not_ours = self.taken.all();
+        for _ in 0..MOST_TRIES {
+            match self.trail.find(trace, &not_ours).await {
+                Ok(Some(entry)) if self.calls.is_anothers(&entry, trace) => {
+                    not_ours.insert(entry.id);
+                }
+                Ok(Some(entry)) => return self.taken.take(&entry).then_some(entry),
+                Ok(None) => return None,
+                Err(cause) => {
+                    tracing::warn!(%cause, "could not read the tenant's audit log");
+                    return None;
+                }
             }
         }
+        None
     }
 }

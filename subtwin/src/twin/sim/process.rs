@@ -24,7 +24,7 @@ use super::super::cases::Cases;
 use super::super::desk::Desk;
 use super::super::evidence::Evidence;
 use super::super::resume::Left;
-use super::super::watch::{Taken, Watch};
+use super::super::watch::{Calls, Taken, Watch};
 use super::company::{HANNA, HOME, PEOPLE, TWIN, user};
 use super::ports::Outside;
 use super::world::World;
@@ -77,6 +77,7 @@ impl Process {
             notes: Arc::clone(&outside) as _,
             look_after: LOOK_AFTER.map(Duration::from_secs).to_vec(),
             taken: Taken::default(),
+            calls: Calls::default(),
             tasks: tasks.clone(),
             stop: stop.clone(),
         };
