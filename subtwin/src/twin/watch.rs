@@ -1,6 +1,6 @@
 //! Waits for the tenant's own audit entries and adds them to the reply.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -196,6 +196,31 @@ impl Followed {
     }
 }
 
+/// The parts of a plan are made one after the other, so their entries of one name about one person
+/// are dated in that order, whichever became visible first.
+fn in_order(traces: &[Trace], seen: &mut [Seen]) {
+    let mut alike: BTreeMap<(UserId, String), Vec<usize>> = BTreeMap::new();
+    for (at, (trace, seen)) in traces.iter().zip(seen.iter()).enumerate() {
+        if let Seen::Matched { entry } = seen {
+            let key = (trace.action.person(), entry.activity.clone());
+            alike.entry(key).or_default().push(at);
+        }
+    }
+    for places in alike.into_values().filter(|places| places.len() > 1) {
+        let found = places.iter().filter_map(|at| seen.get(*at).cloned());
+        let mut found: Vec<Seen> = found.collect();
+        found.sort_by_key(|seen| match seen {
+            Seen::Matched { entry } => entry.at,
+            Seen::NotVisible {} | Seen::NotExpected {} => Timestamp::MAX,
+        });
+        for (at, entry) in places.into_iter().zip(found) {
+            if let Some(seen) = seen.get_mut(at) {
+                *seen = entry;
+            }
+        }
+    }
+}
+
 fn headlines(plan: &Plan) -> Vec<String> {
     plan.parts.iter().map(|part| part.shown.headline.clone()).collect()
 }
@@ -224,6 +249,7 @@ impl Watch {
             .map(|o| if expected(o) { Seen::NotVisible {} } else { Seen::NotExpected {} })
             .collect();
         self.find(&followed.traces, &mut seen).await;
+        in_order(&followed.traces, &mut seen);
         if let Err(cause) = self.log.entry(row.request, seen.clone()).await {
             tracing::error!(%cause, "the tenant's entries could not be recorded");
             return;
