@@ -92,6 +92,15 @@ impl Cloud {
         &self.graph
     }
 
+    /// What an app asks a token for Graph with: everything it was granted. A cloud on this machine
+    /// plays the public one.
+    #[must_use]
+    pub fn graph_scope(&self) -> String {
+        let here = Url::parse(&self.graph).is_ok_and(|url| is_loopback(&url));
+        let resource = if here { "https://graph.microsoft.com" } else { &self.graph };
+        format!("{resource}/.default")
+    }
+
     /// The HTTP client: deadlines, no redirects, the extra authority. For requests that carry no
     /// token, such as reading an issuer's keys.
     #[must_use]
@@ -114,17 +123,24 @@ fn origin(field: &'static str, given: &str) -> Result<String, CloudError> {
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err(wrong()),
-    };
+    if url.host().is_none() {
+        return Err(wrong());
+    }
+    let loopback = is_loopback(&url);
     match url.scheme() {
         "https" if bare => Ok(url.origin().ascii_serialization()),
         "http" if bare && loopback => Ok(url.origin().ascii_serialization()),
         "http" if bare => Err(CloudError::Clear { field }),
         _ => Err(wrong()),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

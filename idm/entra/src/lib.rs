@@ -15,6 +15,7 @@ mod needs;
 mod planner;
 mod products;
 mod profile;
+mod provision;
 mod session;
 mod sign_in;
 mod token;
@@ -29,9 +30,22 @@ pub use graph::{
 };
 pub use needs::{Needs, needs, scopes};
 pub use products::{Product, product};
-pub use session::{TokenStore, TokenStoreError, Tokens};
+pub use provision::{Agent, Because, Made, Order, Pace, Provisioning, Seat, Stage, Stuck, seats};
+pub use session::{AgentId, TokenStore, TokenStoreError, Tokens};
 pub use sign_in::{SignInError, sign_in};
 pub use token::{
-    App, AssertionKey, AuthorizeRequest, BadKey, Credential, DeviceCode, DevicePoll, EntraError,
-    Expected, Grant, Identity, Issued, TokenClient, TokenError,
+    App, AssertionKey, AuthorizeRequest, BadKey, ClientKey, Credential, DeviceCode, DevicePoll,
+    EntraError, Expected, Facets, Grant, Identity, Issued, TokenClient, TokenError,
 };
+
+/// An error with its causes, for the log.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -8,9 +8,9 @@ use futures_util::future::{BoxFuture, Shared};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::HeaderValue;
 use serde_json::Value;
-use subtwin_kernel::{Secret, UserId};
+use subtwin_kernel::{AppId, Secret, UserId};
 
-use crate::token::{Expected, Grant, Issued, TokenClient, TokenError};
+use crate::token::{App, Credential, Expected, Grant, Issued, TokenClient, TokenError};
 
 /// Where refresh tokens are kept between runs. Implemented over sealed storage.
 #[async_trait]
@@ -20,6 +20,9 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
 
     /// Keeps a refresh token in place of the one before.
     async fn save(&self, name: &str, token: &Secret) -> Result<(), TokenStoreError>;
+
+    /// Forgets what is kept under a name.
+    async fn forget(&self, name: &str) -> Result<(), TokenStoreError>;
 }
 
 /// The place where refresh tokens are kept did not work.
@@ -53,6 +56,16 @@ struct Session {
 enum Source {
     Account { user: UserId, name: String, store: Arc<dyn TokenStore> },
     App,
+    Agent(AgentId),
+}
+
+/// An agent identity and its user. Both have no credential: the blueprint vouches for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgentId {
+    /// The agent identity; its `appId` and its object id are one.
+    pub identity: AppId,
+    /// The agent user that belongs to it.
+    pub user: UserId,
 }
 
 type Renewal = Shared<BoxFuture<'static, Result<Bearer, Arc<TokenError>>>>;
@@ -94,6 +107,14 @@ impl Tokens {
     #[must_use]
     pub fn of_app(client: TokenClient, scope: String) -> Self {
         Self::new(client, vec![scope], Source::App)
+    }
+
+    /// The tokens of an agent user. `blueprint` is the client of its blueprint, with a certificate;
+    /// `scope` is the resource's `/.default`. Each token takes three requests, and no refresh token
+    /// exists (Entra page "Agent user OAuth flow").
+    #[must_use]
+    pub fn of_agent(blueprint: TokenClient, agent: AgentId, scope: String) -> Self {
+        Self::new(blueprint, vec![scope], Source::Agent(agent))
     }
 
     fn new(client: TokenClient, scopes: Vec<String>, source: Source) -> Self {
@@ -203,9 +224,15 @@ impl Session {
     async fn renew_once(&self) -> Result<Issued, TokenError> {
         let challenge = self.state().challenge.clone();
         let challenge = challenge.as_ref();
-        let Source::Account { user, name, store } = &self.source else {
-            let grant = Grant::ClientCredentials;
-            return self.client.token_with(grant, &self.scopes, Expected::App, challenge).await;
+        let (user, name, store) = match &self.source {
+            Source::Account { user, name, store } => (user, name, store),
+            Source::App => {
+                let grant = Grant::ClientCredentials;
+                return self.client.token_with(grant, &self.scopes, Expected::App, challenge).await;
+            }
+            Source::Agent(agent) => {
+                return agent_token(&self.client, *agent, &self.scopes, challenge).await;
+            }
         };
         let newest = self.state().refresh.clone();
         let refresh = match newest {
@@ -258,6 +285,41 @@ impl Session {
     }
 }
 
+/// The three hops (Entra page "Agent user OAuth flow"): the blueprint vouches for the identity, the
+/// identity proves itself, and is given a token of its user.
+pub(crate) async fn agent_token(
+    blueprint: &TokenClient,
+    agent: AgentId,
+    scopes: &[String],
+    challenge: Option<&Value>,
+) -> Result<Issued, TokenError> {
+    let exchange = [EXCHANGE.to_owned()];
+    let identity = identity_client(blueprint, agent.identity).await?;
+    let grant = Grant::ClientCredentials;
+    let proof = identity.token(grant, &exchange, Expected::App).await?.access;
+    let grant = Grant::AgentUser { user: agent.user, proof: &proof };
+    identity.token_with(grant, scopes, Expected::User(agent.user), challenge).await
+}
+
+/// The client of an agent identity, good for one use soon.
+async fn identity_client(
+    blueprint: &TokenClient,
+    identity: AppId,
+) -> Result<TokenClient, TokenError> {
+    let exchange = [EXCHANGE.to_owned()];
+    let grant = Grant::Impersonate(identity);
+    let vouched = blueprint.token(grant, &exchange, Expected::App).await?.access;
+    let app = App {
+        tenant: blueprint.app.tenant,
+        client: identity,
+        credential: Credential::Presented(vouched),
+    };
+    let (clock, entropy) = (Arc::clone(&blueprint.clock), Arc::clone(&blueprint.entropy));
+    Ok(TokenClient::new(blueprint.cloud.clone(), app, clock, entropy))
+}
+
+/// What tokens are asked for that are only worth something at the token service.
+const EXCHANGE: &str = "api://AzureADTokenExchange/.default";
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 /// How long a definite no stands before the token service is asked again.
 const REST: SignedDuration = SignedDuration::from_secs(30);

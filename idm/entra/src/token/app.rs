@@ -26,6 +26,9 @@ pub enum Credential {
     Public,
     /// By signing an assertion with the key of a registered certificate.
     Certificate(AssertionKey),
+    /// With an assertion that somebody else was given for it: an agent identity has no credential of
+    /// its own, its blueprint vouches for it.
+    Presented(Secret),
 }
 
 /// Why a certificate and key cannot be used. Says nothing about what they contain.
@@ -57,8 +60,18 @@ impl AssertionKey {
     /// When either is not what it should be.
     pub fn from_pem(certificate: &str, key: &Secret) -> Result<Self, BadKey> {
         let der = certificate_der(certificate).ok_or(BadKey::Certificate)?;
+        Self::new(&der, key)
+    }
+
+    /// Takes a certificate as base64 of DER, and its RSA key.
+    pub(super) fn from_der(certificate: &str, key: &Secret) -> Result<Self, BadKey> {
+        let der = STANDARD.decode(certificate).map_err(|_| BadKey::Certificate)?;
+        Self::new(&der, key)
+    }
+
+    fn new(der: &[u8], key: &Secret) -> Result<Self, BadKey> {
         let key = EncodingKey::from_rsa_pem(key.expose().as_bytes()).map_err(|_| BadKey::Key)?;
-        Ok(Self { thumbprint: URL_SAFE_NO_PAD.encode(digest(&SHA256, &der)), key })
+        Ok(Self { thumbprint: URL_SAFE_NO_PAD.encode(digest(&SHA256, der)), key })
     }
 
     /// An assertion as Entra wants it: PS256 with `x5t#S256`, for one audience, for ten minutes.

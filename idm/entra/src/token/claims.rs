@@ -3,7 +3,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use subtwin_kernel::{AppId, TenantId, UserId};
+use subtwin_kernel::{AppId, Secret, TenantId, UserId};
 
 /// Whom the token service says a token belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,51 @@ struct ClientInfo {
 fn from_client_info(text: &str) -> Option<Identity> {
     let info: ClientInfo = serde_json::from_slice(&LENIENT_URL.decode(text).ok()?).ok()?;
     Some(Identity { tenant: info.utid, user: info.uid })
+}
+
+/// What an access token says about who acts: for checking that a new agent is what it should be.
+/// Graph's tokens are Graph's to read; nothing is decided by this but whether to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facets {
+    /// `user` or `app`.
+    pub kind: String,
+    /// The object it speaks for.
+    pub object: String,
+    /// The client it was issued to.
+    pub client: String,
+    /// Whether an agent identity acts (`xms_act_fct` holds 11).
+    pub by_agent: bool,
+    /// Whether it is about an agent user (`xms_sub_fct` holds 13).
+    pub about_agent_user: bool,
+}
+
+impl Facets {
+    /// Reads an access token; `None` when it cannot be read, as it may be.
+    #[must_use]
+    pub fn read(token: &Secret) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Claims {
+            idtyp: Option<String>,
+            oid: Option<String>,
+            appid: Option<String>,
+            azp: Option<String>,
+            xms_act_fct: Option<String>,
+            xms_sub_fct: Option<String>,
+        }
+        let payload = token.expose().split('.').nth(1)?;
+        let claims: Claims = serde_json::from_slice(&LENIENT_URL.decode(payload).ok()?).ok()?;
+        // Numbers in any order, separated by spaces.
+        let holds = |facets: Option<&str>, one: &str| {
+            facets.is_some_and(|facets| facets.split_ascii_whitespace().any(|it| it == one))
+        };
+        Some(Self {
+            kind: claims.idtyp.unwrap_or_default(),
+            object: claims.oid.unwrap_or_default(),
+            client: claims.appid.or(claims.azp).unwrap_or_default(),
+            by_agent: holds(claims.xms_act_fct.as_deref(), "11"),
+            about_agent_user: holds(claims.xms_sub_fct.as_deref(), "13"),
+        })
+    }
 }
 
 /// The `claims` parameter: says that we understand claims challenges (`cp1`), and repeats what a

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use subtwin_kernel::{Clock, Entropy, Secret};
+use subtwin_kernel::{AppId, Clock, Entropy, Secret, UserId};
 
 use super::claims::{claims_parameter, identity};
 use super::{App, AuthorizeRequest, Credential, EntraError, Expected, Identity, TokenError};
@@ -28,6 +28,16 @@ pub enum Grant<'a> {
     Device(&'a Secret),
     /// The app itself (RFC 6749 section 4.4).
     ClientCredentials,
+    /// A blueprint, for one of its agent identities: the token that stands in for that identity's
+    /// credential (Entra page "Agent OAuth protocols", `fmi_path`).
+    Impersonate(AppId),
+    /// An agent identity, for its agent user. `proof` is the identity's own exchange token.
+    AgentUser {
+        /// The agent user.
+        user: UserId,
+        /// What proves that the identity asks.
+        proof: &'a Secret,
+    },
 }
 
 /// What the token service gave.
@@ -127,6 +137,7 @@ impl TokenClient {
         let claims = claims_parameter(challenge);
         let mut fields = vec![("claims", claims.as_str()), ("client_info", "1")];
         let mut nonce = None;
+        let path;
         match grant {
             Grant::Code { code, request } => {
                 nonce = Some(request.nonce.expose());
@@ -145,9 +156,24 @@ impl TokenClient {
                 ("device_code", code.expose()),
             ]),
             Grant::ClientCredentials => fields.push(("grant_type", "client_credentials")),
+            Grant::Impersonate(agent) => {
+                path = agent.to_string();
+                fields.extend([("grant_type", "client_credentials"), ("fmi_path", &path)]);
+            }
+            Grant::AgentUser { user, proof } => {
+                path = user.to_string();
+                fields.extend([
+                    ("grant_type", "user_fic"),
+                    ("user_id", path.as_str()),
+                    ("user_federated_identity_credential", proof.expose()),
+                    ("requested_token_use", "on_behalf_of"),
+                ]);
+            }
         }
         let scope = match grant {
-            Grant::ClientCredentials => scopes.join(" "),
+            Grant::ClientCredentials | Grant::Impersonate(_) => scopes.join(" "),
+            // No refresh token is wanted: the hops give the next token.
+            Grant::AgentUser { .. } => format!("{} openid profile", scopes.join(" ")),
             Grant::Code { .. } | Grant::Refresh(_) | Grant::Device(_) => scope_parameter(scopes),
         };
         fields.push(("scope", &scope));
@@ -247,6 +273,7 @@ impl TokenClient {
                 let signed = key.assertion(self.app.client, &audience, now, self.entropy.as_ref());
                 Some(signed.map_err(TokenError::Key)?)
             }
+            Credential::Presented(assertion) => Some(assertion.clone()),
         };
         if let Some(assertion) = &assertion {
             form.push((
