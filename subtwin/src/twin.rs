@@ -5,6 +5,7 @@ mod cards;
 mod carry;
 mod cases;
 mod desk;
+mod doors;
 mod ending;
 mod evidence;
 mod notes;
@@ -13,43 +14,35 @@ mod replies;
 mod resume;
 #[cfg(test)]
 mod sim;
+mod station;
 mod undo;
 mod watch;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::{Arc, Mutex, RwLock};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
-use subtwin_confirm::{Gate, Offered, Restraint};
+use anyhow::{Context as _, ensure};
+use subtwin_confirm::Gate;
 use subtwin_entra::{
-    App, Cloud, CloudSettings, Credential, Entra, Graph, Listed, Standing, TokenClient, TokenStore,
-    Tokens,
+    App, Cloud, CloudSettings, Credential, Entra, Graph, TokenClient, TokenStore, Tokens,
 };
-use subtwin_hear::Intake;
-use subtwin_kernel::{
-    Clock, Digest, Entropy, KeyBytes, PrincipalKind, SystemClock, SystemEntropy, Tool, UserId,
-};
+use subtwin_kernel::{Clock, Entropy, KeyBytes, SystemClock, SystemEntropy, Tool};
 use subtwin_policy::Policies;
 use subtwin_primitives::{TwinChange, TwinEvent};
 use subtwin_record::{Log, Recovered};
 use subtwin_store::{KeyFile, OpenError, Store};
-use subtwin_teams::{Ears, OpenIdKeys, Ports, Presence, Voice};
-use subtwin_understand::{Builtin, Contact, Directory as _, Understanding};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::config::Config;
-use cases::Cases;
-use desk::Desk;
-use evidence::Evidence;
-use ports::{Borrowed, ChatGraph, Sealed, Seen};
+use doors::Doors;
+use ports::{Borrowed, Sealed};
 use resume::Left;
-use watch::{Calls, Taken, Watch};
+use station::{Acting, Ready, Station};
 
 /// One of the twin's two app registrations, and what it may do at most.
 #[derive(Clone, Copy, Debug)]
@@ -170,32 +163,32 @@ pub(crate) async fn look(config: &Config) -> anyhow::Result<(Entra, Gate)> {
     let kept = Arc::new(Borrowed(base.store.clone()));
     let tokens = base.tokens_in(config, Registration::Admin, kept);
     let graph = Graph::new(base.cloud.clone(), tokens, Arc::clone(&base.entropy));
-    let (entra, _) = directory(config, &graph, &base).await?;
-    let gate = gate(config, &entra)?;
+    let acting = Acting::member(config, &base);
+    let (entra, _) = station::directory(config, &acting, &graph, &base).await?;
+    let gate = station::gate(config, &config.tools, &entra)?;
     Ok((entra, gate))
-}
-
-fn gate(config: &Config, entra: &Entra) -> anyhow::Result<Gate> {
-    let offered = Offered {
-        tools: config.tools.clone(),
-        digest: subtwin_entra::catalog(&config.tools).digest(),
-    };
-    let (policies, zone) = (config.gate.policies()?, config.gate.zone()?);
-    Ok(Gate::new(Arc::new(entra.clone()), policies, offered, zone))
 }
 
 /// A twin at work.
 #[derive(Debug)]
 pub(crate) struct Twin {
-    intake: Intake,
-    desk: Arc<Desk>,
-    log: Log,
-    facts: subtwin_primitives::Twin,
-    store: Store,
-    ears: TaskTracker,
-    deaf: CancellationToken,
-    tasks: TaskTracker,
-    stop: CancellationToken,
+    station: Station,
+    common: Common,
+}
+
+/// What every identity of one twin shares.
+#[derive(Clone, Debug)]
+pub(super) struct Common {
+    pub(super) base: Foundations,
+    pub(super) log: Log,
+    pub(super) doors: Doors,
+    /// Where the twin listens.
+    pub(super) here: SocketAddr,
+    pub(super) tasks: TaskTracker,
+    pub(super) stop: CancellationToken,
+    /// Serves the doors.
+    porter: TaskTracker,
+    closed: CancellationToken,
 }
 
 impl Twin {
@@ -206,221 +199,68 @@ impl Twin {
             let there = base.store.sealed(registration.vault_name()).await?.is_some();
             ensure!(there, "the twin has not signed in yet; run `subtwin sign-in` first");
         }
-        let graph = |registration| {
-            let tokens = base.tokens(config, registration);
-            Graph::new(base.cloud.clone(), tokens, Arc::clone(&base.entropy))
-        };
-        let (entra, human) = directory(config, &graph(Registration::Admin), &base).await?;
-        let evidence = config.state.dir.join("evidence");
-        let (log, recovered) = open_log(config, &base, &evidence).await?;
-        let facts = facts(config);
-        let gate = gate(config, &entra)?;
-        started(&log, &facts, gate.offered(), gate.policies(), recovered.rules).await?;
-        let left = Left::read(recovered, &base.store).await?;
-
-        let listener = TcpListener::bind(config.notifications.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", config.notifications.listen))?;
-        let settings = teams_settings(config, listener.local_addr()?)?;
-        let chat_graph: Arc<dyn subtwin_teams::Graph> =
-            Arc::new(ChatGraph(graph(Registration::Chat)));
-        let clock = Arc::clone(&base.clock);
-        let voice = Arc::new(Voice::new(&settings, Arc::clone(&chat_graph), clock));
-        let presence = Arc::new(Presence::new(&settings, Arc::clone(&chat_graph)));
-
-        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let watch = Watch {
-            channel: Arc::clone(&voice) as _,
-            trail: Arc::new(entra.clone()),
-            log: log.clone(),
-            notes: Arc::new(base.store.clone()),
-            look_after: config.look_after(),
-            taken: Taken::default(),
-            calls: Calls::default(),
-            tasks: tasks.clone(),
-            stop: stop.clone(),
-        };
-        let answers = config.gate.answers()?;
-        let desk = Arc::new_cyclic(|me| Desk {
-            me: me.clone(),
-            channel: Arc::clone(&voice) as _,
-            understanding: understanding(config, &entra),
-            directory: Arc::new(entra.clone()),
-            gate: RwLock::new(Arc::new(gate)),
-            answers,
-            restraint: Mutex::new(Restraint::new(config.gate.limits())),
-            cards: Arc::new(entra.clone()),
-            hands: Arc::new(entra),
-            log: log.clone(),
-            notes: Arc::new(base.store.clone()),
-            evidence: Evidence::new(evidence),
-            twin: facts.clone(),
-            presence: Arc::clone(&presence),
-            watch,
-            human: Some(human),
-            undo_within: Duration::from_secs(config.gate.undo_minutes.saturating_mul(60)),
-            secrets_shown: Duration::from_secs(config.gate.secret_minutes.saturating_mul(60)),
-            clock: Arc::clone(&base.clock),
-            entropy: Arc::clone(&base.entropy),
-            cases: Cases::default(),
-            lanes: Mutex::new(HashMap::new()),
-            targets: Mutex::new(HashMap::new()),
-            tasks: tasks.clone(),
-            stop: stop.clone(),
-        });
-        let held = desk.hold(left.people()).await;
-        let intake = Intake::new(
-            subtwin_hear::Settings::default(),
-            Arc::new(Seen(base.store.clone())),
-            Arc::clone(&desk) as _,
-        );
-        let ports = Ports {
-            graph: chat_graph,
-            memory: Arc::new(Sealed(base.store.clone())),
-            keys: Arc::new(issuer_keys(&base.cloud)?),
-            clock: Arc::clone(&base.clock),
-            entropy: Arc::clone(&base.entropy),
-        };
-        let ears = Ears::open(settings, ports, Arc::clone(&voice), intake.clone()).await?;
-        let mut status = ears.status();
-        let (listening, deaf) = (TaskTracker::new(), CancellationToken::new());
-        listening.spawn(ears.run(listener, deaf.clone()));
-        tasks.spawn(Arc::clone(&desk).resume(left, held));
-        tasks.spawn(sweep(Arc::clone(&desk), stop.clone()));
-        tasks.spawn({
-            let stop = stop.clone();
-            async move { presence.run(stop).await }
-        });
-        let heard = status.wait_for(|status| status.subscription.is_some());
-        if tokio::time::timeout(SUBSCRIBING, heard).await.is_err() {
-            tracing::warn!("Graph has not accepted a subscription yet; trying on");
-        }
-        Ok(Self { intake, desk, log, facts, store: base.store, ears: listening, deaf, tasks, stop })
+        let acting = Acting::member(config, &base);
+        let (common, recovered) = Common::open(config, base).await?;
+        let ready = Ready::make(config, acting, &common).await?;
+        ready.started(recovered.rules).await?;
+        let left = Left::read(recovered, &common.base.store).await?;
+        let station = ready.open(config, &common, left).await?;
+        Ok(Self { station, common })
     }
 
     /// Puts other policies in force. What is open was shown under the old ones, so a yes to it does
     /// nothing any more.
     pub(crate) async fn take_policies(&self, policies: Policies) -> anyhow::Result<()> {
-        let policy_digest = policies.digest();
-        if policy_digest == self.desk.gate().policies().digest() {
-            tracing::info!(policy = %policy_digest, "the policies are the same");
-            return Ok(());
-        }
-        let known = privilege_matters(self.desk.gate().policies());
-        let new = privilege_matters(&policies).into_iter().find(|tool| !known.contains(tool));
-        if let Some(tool) = new {
-            bail!("they ask who holds administrator roles for {tool}, too; restart the twin");
-        }
-        // On record before it is in force.
-        let change = TwinChange::Policy { policy_digest };
-        self.log.twin(TwinEvent { twin: self.facts.clone(), change }).await?;
-        self.desk.take_policies(policies);
-        tracing::warn!(policy = %policy_digest, "other policies are in force");
-        Ok(())
+        self.station.take_policies(policies, &self.common.log).await
     }
 
     /// Stops: hears nothing new, finishes or safely leaves what is under way.
     pub(crate) async fn stop(self) {
-        self.deaf.cancel();
-        self.ears.close();
-        self.ears.wait().await;
-        let rest = self.intake.shutdown(PATIENCE).await;
+        let Self { station, common } = self;
+        let facts = station.facts().clone();
+        station.close().await;
+        common.close(facts).await;
+    }
+}
+
+impl Common {
+    /// Opens the record and the doors.
+    async fn open(config: &Config, base: Foundations) -> anyhow::Result<(Self, Recovered)> {
+        let (log, recovered) = open_log(config, &base, &evidence_of(config)).await?;
+        let listener = TcpListener::bind(config.notifications.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.notifications.listen))?;
+        let here = listener.local_addr()?;
+        let (doors, porter, closed) =
+            (Doors::default(), TaskTracker::new(), CancellationToken::new());
+        porter.spawn(subtwin_teams::serve(listener, doors.router(), PATIENCE, closed.clone()));
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        Ok((Self { base, log, doors, here, tasks, stop, porter, closed }, recovered))
+    }
+
+    async fn close(self, facts: subtwin_primitives::Twin) {
+        self.closed.cancel();
+        self.porter.close();
+        self.porter.wait().await;
         self.stop.cancel();
         self.tasks.close();
         if tokio::time::timeout(PATIENCE, self.tasks.wait()).await.is_err() {
             tracing::warn!("some background work was left; it goes on at the next start");
         }
-        let stopped = TwinEvent { twin: self.facts, change: TwinChange::Stopped {} };
+        let stopped = TwinEvent { twin: facts, change: TwinChange::Stopped {} };
         if let Err(cause) = self.log.twin(stopped).await {
             tracing::error!(%cause, "the stop could not be recorded");
         }
         if let Err(cause) = self.log.shut_down().await {
             tracing::error!(%cause, "the record could not be closed");
         }
-        self.store.close().await;
-        tracing::info!(?rest, "stopped");
+        self.base.store.close().await;
     }
 }
 
-/// Puts the start on the record, and what is new about the twin's rules since the last one.
-async fn started(
-    log: &Log,
-    twin: &subtwin_primitives::Twin,
-    offered: &Offered,
-    policies: &Policies,
-    before: Option<(Digest, Digest)>,
-) -> anyhow::Result<()> {
-    let (catalog, catalog_digest) = (offered.tools.clone(), offered.digest);
-    let policy_digest = policies.digest();
-    let mut changes = Vec::new();
-    if before.is_some_and(|(catalog, _)| catalog != catalog_digest) {
-        tracing::warn!(catalog = %catalog_digest, "the catalog is another than at the last start");
-        changes.push(TwinChange::Catalog { catalog: catalog.clone(), catalog_digest });
-    }
-    if before.is_some_and(|(_, policy)| policy != policy_digest) {
-        tracing::warn!(policy = %policy_digest, "the policies are others than at the last start");
-        changes.push(TwinChange::Policy { policy_digest });
-    }
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    changes.push(TwinChange::Started { version, catalog, catalog_digest, policy_digest });
-    for change in changes {
-        log.twin(TwinEvent { twin: twin.clone(), change }).await?;
-    }
-    Ok(())
-}
-
-/// The directory as the twin, and the human contact in it.
-async fn directory(
-    config: &Config,
-    graph: &Graph,
-    base: &Foundations,
-) -> anyhow::Result<(Entra, UserId)> {
-    let twin = subtwin_entra::Twin {
-        user: config.twin.id.as_user(),
-        display_name: config.twin.name.clone(),
-        upn: config.twin.upn.clone(),
-        kind: PrincipalKind::MemberUser,
-    };
-    let entra =
-        |standing| Entra::new(graph.clone(), twin.clone(), standing, Arc::clone(&base.clock));
-    let looking = entra(Standing::default());
-    let people = &config.people;
-    let standing = Standing {
-        helpdesk: Listed {
-            people: all_by_upn(&looking, &people.helpdesk).await?,
-            group: people.helpdesk_group,
-        },
-        approvers: Listed {
-            people: all_by_upn(&looking, &people.approvers).await?,
-            group: people.approvers_group,
-        },
-        sponsors: all_by_upn(&looking, &people.sponsors).await?,
-        break_glass: all_by_upn(&looking, &people.break_glass).await?,
-        privilege_matters: privilege_matters(&config.gate.policies()?),
-    };
-    let human = by_upn(&looking, &people.human.upn).await?;
-    Ok((entra(standing), human))
-}
-
-/// The tools whose policies ask whether the person holds an administrator role, so that it is read.
-fn privilege_matters(policies: &Policies) -> Vec<Tool> {
-    Tool::ALL.into_iter().filter(|tool| policies.depend_on_privilege(*tool)).collect()
-}
-
-async fn all_by_upn(entra: &Entra, upns: &[String]) -> anyhow::Result<Vec<UserId>> {
-    let mut people = Vec::new();
-    for upn in upns {
-        people.push(by_upn(entra, upn).await?);
-    }
-    Ok(people)
-}
-
-async fn by_upn(entra: &Entra, upn: &str) -> anyhow::Result<UserId> {
-    let found = entra.people(upn).await.with_context(|| format!("cannot look `{upn}` up"))?;
-    match found.as_slice() {
-        [person] if person.upn.eq_ignore_ascii_case(upn) => Ok(person.id),
-        _ => bail!("the configuration names `{upn}`, who is not in the directory"),
-    }
+/// Where a twin's evidence is.
+fn evidence_of(config: &Config) -> PathBuf {
+    config.state.dir.join("evidence")
 }
 
 /// The evidence, signed with a key that is made at the first start and kept sealed.
@@ -446,55 +286,6 @@ async fn open_log(
     Ok(opened?)
 }
 
-fn facts(config: &Config) -> subtwin_primitives::Twin {
-    subtwin_primitives::Twin {
-        tenant: config.tenant,
-        id: Some(config.twin.id),
-        name: config.twin.name.clone(),
-        upn: Some(config.twin.upn.clone()),
-        acts_as: PrincipalKind::MemberUser,
-        token_of: None,
-        app: config.twin.admin_app,
-    }
-}
-
-fn understanding(config: &Config, entra: &Entra) -> Understanding {
-    let human = &config.people.human;
-    let contact = Contact { name: human.name.clone(), upn: human.upn.clone() };
-    let mut settings = subtwin_understand::Settings::new(contact);
-    settings.tools.clone_from(&config.tools);
-    settings.retention = config.retention();
-    Understanding::new(Arc::new(Builtin::new(&config.twin.name)), Arc::new(entra.clone()), settings)
-}
-
-fn teams_settings(config: &Config, here: SocketAddr) -> anyhow::Result<subtwin_teams::Settings> {
-    let here = Url::parse(&format!("http://{here}/"))?;
-    let public = config.notifications.public_url.as_ref().unwrap_or(&here);
-    let mut settings =
-        subtwin_teams::Settings::new(config.tenant, config.twin.id, config.twin.chat_app, public)?;
-    settings.catch_up_every =
-        Duration::from_secs(config.notifications.catch_up_minutes.saturating_mul(60));
-    Ok(settings)
-}
-
-/// Where the keys are that notifications are vouched for with: the tenant-common document.
-fn issuer_keys(cloud: &Cloud) -> anyhow::Result<OpenIdKeys> {
-    let document = format!("{}/common/.well-known/openid-configuration", cloud.login());
-    Ok(OpenIdKeys::new(cloud.http().clone(), Url::parse(&document)?))
-}
-
-async fn sweep(desk: Arc<Desk>, stop: CancellationToken) {
-    let mut often = tokio::time::interval(Duration::from_secs(5));
-    let mut seldom = tokio::time::interval(Duration::from_secs(6 * 3600));
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = often.tick() => desk.sweep().await,
-            _ = seldom.tick() => desk.forget().await,
-        }
-    }
-}
-
 fn address(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
@@ -504,7 +295,5 @@ const CHAT_SCOPES: [&str; 5] =
     ["Chat.ReadWrite", "ChatMessage.Send", "Chat.Create", "Presence.ReadWrite", "User.Read"];
 /// How long work may go on after the twin was told to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long the start waits for the subscription.
-const SUBSCRIBING: Duration = Duration::from_secs(20);
 /// Under which name the seed of the evidence's signing key is sealed.
 const EVIDENCE_KEY: &str = "evidence/key";

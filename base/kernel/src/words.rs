@@ -69,6 +69,16 @@ impl Words {
         self
     }
 
+    /// The same, with a mark in front: whoever speaks in another's name says so.
+    #[must_use]
+    pub fn marked(mut self, mark: &str) -> Self {
+        match self.0.first_mut() {
+            Some(first) => first.insert(0, Span::Plain(mark.to_owned())),
+            None => self.0.push(vec![Span::Plain(mark.to_owned())]),
+        }
+        self
+    }
+
     /// The paragraphs, in reading order.
     #[must_use]
     pub fn paragraphs(&self) -> &[Paragraph] {

@@ -13,7 +13,6 @@ use crate::catch_up::{CatchUp, Marks};
 use crate::key::{KeyError, NotificationKey};
 use crate::listen::{self, Batch, Front, Lifecycle};
 use crate::memory::MemoryError;
-use crate::message::Listener;
 use crate::open::Opener;
 use crate::status::{Board, Status};
 use crate::subscription::{Kept, Subscriber};
@@ -76,7 +75,7 @@ impl Ears {
         let marks = Marks::load(&*memory, clock.now()).await.map_err(OpenError::Memory)?;
         let key = Arc::new(load_key(&*memory).await?);
         let board = Board::new();
-        let listener = Listener { tenant: settings.tenant, twin: settings.twin };
+        let listener = settings.listener();
         let attention = Arc::new(Attention::new(settings.check_after, settings.attention));
         let (expected, expecting) = watch::channel(None);
         let (posts_in, posts) = mpsc::channel(settings.queue.max(1));
@@ -151,13 +150,18 @@ impl Ears {
         Arc::clone(&self.front).router()
     }
 
-    /// Listens until told to stop: serves the two addresses on `listener`, keeps the subscription
-    /// alive, and catches up. On stop it opens what it has accepted, in bounded time; the
-    /// subscription stays, for the next start.
+    /// Listens until told to stop: serves the two addresses on `listener`, and attends.
     pub async fn run(self, listener: TcpListener, stop: CancellationToken) {
-        let Self {
-            settings, front, posts, events, opener, subscriber, kept, catch_up, marks, ..
-        } = self;
+        let (router, patience) = (self.router(), self.settings.patience);
+        let attending = self.attend(stop.clone());
+        tokio::join!(listen::serve(listener, router, patience, stop), attending);
+    }
+
+    /// Listens until told to stop, while somebody else serves [`Ears::router`]: keeps the
+    /// subscription alive, opens what comes in, and catches up. On stop it opens what it has
+    /// accepted, in bounded time; the subscription stays, for the next start.
+    pub async fn attend(self, stop: CancellationToken) {
+        let Self { settings, posts, events, opener, subscriber, kept, catch_up, marks, .. } = self;
         let patience = settings.patience;
         let tasks = TaskTracker::new();
         let background = stop.child_token();
@@ -184,7 +188,7 @@ impl Ears {
         }
         openers.close();
         tasks.close();
-        listen::serve(listener, front.router(), patience, stop.clone()).await;
+        stop.cancelled().await;
         background.cancel();
         closing.cancel();
         if tokio::time::timeout(patience, openers.wait()).await.is_err() {

@@ -26,6 +26,7 @@ mod vouch;
 pub use ears::{Ears, OpenError, Ports};
 pub use graph::{Graph, GraphAnswer, GraphError, GraphRequest, Verb};
 pub use key::KeyError;
+pub use listen::serve;
 pub use memory::{Memory, MemoryError};
 pub use openid::OpenIdKeys;
 pub use presence::{Busy, Presence};
@@ -33,6 +34,12 @@ pub use settings::Settings;
 pub use status::{Status, Subscribed};
 pub use voice::Voice;
 pub use vouch::SigningKeys;
+
+/// A message's text as it will be read back: what a posted message is recognised by.
+#[must_use]
+pub fn text_of(words: &subtwin_kernel::Words) -> String {
+    html::read(&html::write(words))
+}
 
 /// An error with its causes, for the log.
 fn chain(error: &dyn std::error::Error) -> String {

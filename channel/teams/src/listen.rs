@@ -168,7 +168,7 @@ fn lifecycle(event: &str) -> Option<Lifecycle> {
 }
 
 /// Serves `router` until told to stop, then lets what was begun end within `patience`.
-pub(crate) async fn serve(
+pub async fn serve(
     listener: TcpListener,
     router: Router,
     patience: Duration,

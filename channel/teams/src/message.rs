@@ -34,6 +34,8 @@ pub(crate) struct Message {
     pub(crate) deleted: bool,
     /// Plain text, see [`html::read`].
     pub(crate) text: String,
+    /// Written with the token the twin has, whoever held it.
+    pub(crate) by_account: bool,
     pub(crate) incoming: Incoming,
 }
 
@@ -41,7 +43,10 @@ pub(crate) struct Message {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Listener {
     pub(crate) tenant: TenantId,
+    /// The account whose token the calls carry.
     pub(crate) twin: TwinId,
+    /// Whether that is a person's, who writes with it as well.
+    pub(crate) borrowed: bool,
 }
 
 /// A JSON value is not a chat message.
@@ -86,8 +91,13 @@ impl Message {
             last_edited: wire.last_edited_date_time,
             deleted: wire.deleted_date_time.is_some(),
             text,
+            by_account: false,
             incoming: Incoming::System,
         };
+        let writer = wire.from.as_ref().and_then(|from| from.user.as_ref());
+        let writer: Option<UserId> = writer.and_then(|user| user.id.parse().ok());
+        message.by_account = writer == Some(listener.twin.as_user())
+            && wire.message_type.as_deref() == Some("message");
         let length = body_len(body);
         message.incoming = message.classify(wire, created, length, listener);
         Ok(message)
@@ -109,8 +119,11 @@ impl Message {
         let Ok(id) = user.id.parse::<UserId>() else {
             return Incoming::Ignored("its writer has no directory id");
         };
-        if id == listener.twin.as_user() {
-            return Incoming::Own;
+        match (id == listener.twin.as_user(), listener.borrowed) {
+            (true, false) => return Incoming::Own,
+            (false, true) => return Incoming::Ignored("only the owner is listened to"),
+            // Which of them the twin wrote itself, whoever takes them in knows by their ids.
+            (true, true) | (false, false) => {}
         }
         let tenant = match (user.identity_type.as_deref(), &user.tenant_id) {
             (None | Some("aadUser" | "onPremiseAadUser" | "federatedUser"), Some(tenant)) => {
@@ -275,7 +288,7 @@ mod tests {
     const CHAT: &str = "19:22222222-2222-4222-8222-222222222222_33333333-3333-4333-8333-333333333333@unq.gbl.spaces";
 
     fn listener() -> Listener {
-        Listener { tenant: TENANT.parse().unwrap(), twin: TWIN.parse().unwrap() }
+        Listener { tenant: TENANT.parse().unwrap(), twin: TWIN.parse().unwrap(), borrowed: false }
     }
 
     /// A person's message, with one thing changed.

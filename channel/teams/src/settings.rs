@@ -1,15 +1,20 @@
 use std::time::Duration;
 
-use subtwin_kernel::{AppId, TenantId, TwinId};
+use subtwin_kernel::{AppId, ChatId, TenantId, TwinId};
 use url::Url;
+
+use crate::message::Listener;
 
 /// How a twin listens in Teams.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The twin's directory.
     pub tenant: TenantId,
-    /// The twin, as the directory knows it.
+    /// The account whose token the calls carry: the twin's own, or its owner's while it has none.
     pub twin: TwinId,
+    /// With its owner's token, the one conversation it was told to listen to. It hears only what
+    /// the owner writes there, looks into no other, and what it says carries the owner's id, too.
+    pub borrowed: Option<ChatId>,
     /// The app registration the twin's tokens are made for; the audience of validation tokens.
     pub app: AppId,
     /// Where Graph delivers notifications: this crate's `POST /notifications`, as Graph reaches it.
@@ -63,6 +68,7 @@ impl Settings {
         Ok(Self {
             tenant,
             twin,
+            borrowed: None,
             app,
             notification_url: base.join("notifications")?,
             lifecycle_url: base.join("lifecycle")?,
@@ -81,8 +87,17 @@ impl Settings {
         })
     }
 
-    /// The resource the twin subscribes to: every chat it is in, new ones included.
+    /// The resource the twin subscribes to: every chat it is in, new ones included; with its owner's
+    /// token the one it was told to listen to, and no other.
     pub(crate) fn resource(&self) -> String {
-        format!("/users/{}/chats/getAllMessages", self.twin)
+        match &self.borrowed {
+            Some(chat) => format!("/chats/{chat}/messages"),
+            None => format!("/users/{}/chats/getAllMessages", self.twin),
+        }
+    }
+
+    /// Who listens.
+    pub(crate) const fn listener(&self) -> Listener {
+        Listener { tenant: self.tenant, twin: self.twin, borrowed: self.borrowed.is_some() }
     }
 }

@@ -52,7 +52,7 @@ impl Voice {
     /// A twin's voice.
     #[must_use]
     pub fn new(settings: &Settings, graph: Arc<dyn Graph>, clock: Arc<dyn Clock>) -> Self {
-        let listener = Listener { tenant: settings.tenant, twin: settings.twin };
+        let listener = settings.listener();
         Self { graph, clock, listener, known: Mutex::default() }
     }
 
@@ -76,7 +76,7 @@ impl Voice {
         let messages = messages_since(&*self.graph, self.listener, chat, since).await?;
         let mut known = self.known();
         let found = messages.into_iter().find(|message| {
-            message.incoming == Incoming::Own
+            message.by_account
                 && message.id > after
                 && !message.deleted
                 && message.text == text
@@ -188,8 +188,7 @@ impl Channel for Voice {
             .message(chat, message)
             .await
             .map_err(|error| channel_error("read a message", error))?;
-        let Some(found) = found.filter(|found| found.incoming == Incoming::Own && !found.deleted)
-        else {
+        let Some(found) = found.filter(|found| found.by_account && !found.deleted) else {
             return Ok(false);
         };
         let own = self.known().own.get(&(chat.clone(), message)).cloned();
@@ -240,9 +239,7 @@ impl Channel for Voice {
             .map_err(|error| channel_error("read messages", error))?;
         Ok(messages
             .into_iter()
-            .filter(|message| {
-                message.incoming == Incoming::Own && !message.deleted && message.id > after
-            })
+            .filter(|message| message.by_account && !message.deleted && message.id > after)
             .map(|message| (message.id, message.text))
             .collect())
     }

@@ -1,8 +1,10 @@
-use subtwin_kernel::{PrincipalKind, Tool};
+use subtwin_kernel::{Effect, PrincipalKind, Tool};
 
 /// What the directory must have given the twin before a tool works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
+    /// Whether it changes anything.
+    pub effect: Effect,
     /// The least delegated permissions that do the tool's own work.
     pub permissions: &'static [&'static str],
     /// The least delegated permissions that read what a plan and its proof depend on.
@@ -21,6 +23,7 @@ pub struct Needs {
 pub const fn needs(tool: Tool) -> Needs {
     match tool {
         Tool::UserFind => Needs {
+            effect: tool.effect(),
             permissions: &["User.Read.All"],
             reads: &["GroupMember.Read.All", "LicenseAssignment.Read.All"],
             roles: &[],
@@ -28,6 +31,7 @@ pub const fn needs(tool: Tool) -> Needs {
             agent_users_cannot: None,
         },
         Tool::SigninExplain => Needs {
+            effect: tool.effect(),
             permissions: &["AuditLog.Read.All"],
             reads: &["User.Read.All", "GroupMember.Read.All"],
             roles: &["Reports Reader"],
@@ -35,6 +39,7 @@ pub const fn needs(tool: Tool) -> Needs {
             agent_users_cannot: None,
         },
         Tool::PasswordReset => Needs {
+            effect: tool.effect(),
             // The second for passwords mastered on premises.
             permissions: &[
                 "User-PasswordProfile.ReadWrite.All",
@@ -49,6 +54,7 @@ pub const fn needs(tool: Tool) -> Needs {
             ),
         },
         Tool::TapIssue => Needs {
+            effect: tool.effect(),
             permissions: &["UserAuthMethod-TAP.ReadWrite.All"],
             reads: &[
                 "User.Read.All",
@@ -64,6 +70,7 @@ pub const fn needs(tool: Tool) -> Needs {
             ),
         },
         Tool::MfaReset => Needs {
+            effect: tool.effect(),
             permissions: &["UserAuthenticationMethod.ReadWrite.All"],
             reads: READS,
             roles: &["Authentication Administrator", "Reports Reader"],
@@ -74,6 +81,7 @@ pub const fn needs(tool: Tool) -> Needs {
             ),
         },
         Tool::SessionRevoke => Needs {
+            effect: tool.effect(),
             permissions: &["User.RevokeSessions.All"],
             reads: READS,
             roles: &["Helpdesk Administrator", "Reports Reader"],
@@ -84,6 +92,7 @@ pub const fn needs(tool: Tool) -> Needs {
             ),
         },
         Tool::AccountBlock | Tool::AccountUnblock => Needs {
+            effect: tool.effect(),
             permissions: &["User.EnableDisableAccount.All"],
             reads: READS,
             roles: &["Authentication Administrator", "Reports Reader"],
@@ -94,6 +103,7 @@ pub const fn needs(tool: Tool) -> Needs {
             ),
         },
         Tool::LicenseAssign | Tool::LicenseRemove => Needs {
+            effect: tool.effect(),
             permissions: &["LicenseAssignment.ReadWrite.All"],
             reads: &[
                 "LicenseAssignment.Read.All",
@@ -106,6 +116,7 @@ pub const fn needs(tool: Tool) -> Needs {
             agent_users_cannot: None,
         },
         Tool::GroupMemberAdd | Tool::GroupMemberRemove => Needs {
+            effect: tool.effect(),
             permissions: &["GroupMember.ReadWrite.All"],
             reads: &["User.Read.All", "AuditLog.Read.All"],
             roles: &["Groups Administrator", "Reports Reader"],
@@ -116,6 +127,7 @@ pub const fn needs(tool: Tool) -> Needs {
             ),
         },
         Tool::UserUpdate => Needs {
+            effect: tool.effect(),
             permissions: &[
                 "User.ReadWrite.All",
                 "User-Phone.ReadWrite.All",
@@ -138,7 +150,11 @@ impl Needs {
     pub const fn keeps_out(&self, kind: PrincipalKind) -> Option<&'static str> {
         match kind {
             PrincipalKind::AgentUser => self.agent_users_cannot,
-            PrincipalKind::MemberUser | PrincipalKind::DelegatedHuman => None,
+            PrincipalKind::MemberUser => None,
+            PrincipalKind::DelegatedHuman => match self.effect {
+                Effect::Read => None,
+                Effect::Write => Some(BORROWED),
+            },
         }
     }
 }
@@ -156,6 +172,11 @@ pub fn scopes(tools: &[Tool]) -> Vec<String> {
     all.dedup();
     all
 }
+
+/// Why nothing is changed with a person's token: what is posted with it carries their id, so a yes
+/// in a chat proves nothing.
+const BORROWED: &str = "I have no account of my own yet and act with yours, so a yes in a chat would \
+                        prove nothing and I change nothing. Tell me to get my own account first.";
 
 /// What most plans read: people, who is in which group, and the tenant's log.
 const READS: &[&str] = &["User.Read.All", "GroupMember.Read.All", "AuditLog.Read.All"];

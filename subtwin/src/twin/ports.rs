@@ -25,6 +25,10 @@ impl TokenStore for Sealed {
     async fn save(&self, name: &str, token: &Secret) -> Result<(), TokenStoreError> {
         self.0.put_sealed(name, token).await.map_err(|cause| TokenStoreError(cause.into()))
     }
+
+    async fn forget(&self, name: &str) -> Result<(), TokenStoreError> {
+        self.0.forget_sealed(name).await.map_err(|cause| TokenStoreError(cause.into()))
+    }
 }
 
 /// The tokens of a twin that may be running: read, and never written. A refresh token stays valid
@@ -39,6 +43,10 @@ impl TokenStore for Borrowed {
     }
 
     async fn save(&self, _: &str, _: &Secret) -> Result<(), TokenStoreError> {
+        Ok(())
+    }
+
+    async fn forget(&self, _: &str) -> Result<(), TokenStoreError> {
         Ok(())
     }
 }
