@@ -15,6 +15,7 @@ mod needs;
 mod planner;
 mod products;
 mod profile;
+mod progress;
 mod provision;
 mod session;
 mod sign_in;
@@ -30,7 +31,10 @@ pub use graph::{
 };
 pub use needs::{Needs, needs, scopes};
 pub use products::{Product, product};
-pub use provision::{Agent, Because, Made, Order, Pace, Provisioning, Seat, Stage, Stuck, seats};
+pub use progress::{ActsAs, Progress, WrongStage};
+pub use provision::{
+    Agent, Because, Made, Order, Pace, Provisioning, Seat, Stage, Stuck, Thing, seats,
+};
 pub use session::{AgentId, TokenStore, TokenStoreError, Tokens};
 pub use sign_in::{SignInError, sign_in};
 pub use token::{

@@ -17,7 +17,7 @@ use subtwin_kernel::{AppId, Clock, Entropy, TenantId, UserId};
 
 use crate::token::{App, ClientKey, Credential, TokenClient};
 use crate::{AgentId, Cloud, Graph, GraphError, TokenStore};
-pub use made::Made;
+pub use made::{Made, Thing};
 pub use seat::{Seat, seats};
 pub use stuck::{Because, Stuck};
 
@@ -281,7 +281,7 @@ impl Provisioning {
     }
 
     /// One step, tried again while that may help.
-    async fn patiently(&self, stage: Stage, made: &Made) -> Result<made::Thing, Stuck> {
+    async fn patiently(&self, stage: Stage, made: &Made) -> Result<Thing, Stuck> {
         let budget = if stage == Stage::Ready { self.pace.ready } else { self.pace.step };
         let mut pauses = Pauses::new(self.pace, budget);
         loop {
@@ -302,7 +302,7 @@ impl Provisioning {
 
     /// Looks, and makes what is not there. What was sent and not answered is looked for before
     /// anything is sent again.
-    async fn once(&self, stage: Stage, made: &Made) -> Result<made::Thing, Failed> {
+    async fn once(&self, stage: Stage, made: &Made) -> Result<Thing, Failed> {
         if let Some(there) = self.find(stage, made).await? {
             return Ok(there);
         }
@@ -320,11 +320,7 @@ impl Provisioning {
         Err(lost.into())
     }
 
-    async fn find_patiently(
-        &self,
-        stage: Stage,
-        made: &Made,
-    ) -> Result<Option<made::Thing>, Stuck> {
+    async fn find_patiently(&self, stage: Stage, made: &Made) -> Result<Option<Thing>, Stuck> {
         let mut pauses = Pauses::new(self.pace, self.pace.step);
         loop {
             let error = match self.find(stage, made).await {

@@ -7,6 +7,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::HeaderValue;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use subtwin_kernel::{AppId, Secret, UserId};
 
@@ -60,7 +61,8 @@ enum Source {
 }
 
 /// An agent identity and its user. Both have no credential: the blueprint vouches for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AgentId {
     /// The agent identity; its `appId` and its object id are one.
     pub identity: AppId,
