@@ -9,9 +9,11 @@ use anyhow::{Context as _, ensure};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use subtwin_confirm::{Answers, Language, Limits};
-use subtwin_kernel::{AppId, GroupId, TenantId, Tool, TwinId};
+use subtwin_entra::Pace;
+use subtwin_kernel::{AppId, ChatId, GroupId, TenantId, Tool, TwinId};
 use subtwin_policy::Policies;
 use url::Url;
+use uuid::Uuid;
 
 /// One twin. Relative paths count from the file's own directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,8 +21,12 @@ use url::Url;
 pub struct Config {
     /// The customer's directory.
     pub tenant: TenantId,
-    /// Who the twin is.
+    /// Who the twin is, if it has an ordinary account of its own.
+    #[serde(default)]
     pub twin: Twin,
+    /// Whose agent it is, if it starts with its owner's token and grows into an account of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Agent>,
     /// Where the cloud is; the public one when left out.
     #[serde(default)]
     pub cloud: Cloud,
@@ -59,6 +65,58 @@ pub struct Twin {
     pub chat_app: AppId,
     /// The app registration that holds the admin scopes.
     pub admin_app: AppId,
+}
+
+impl Default for Twin {
+    /// Nobody.
+    fn default() -> Self {
+        Self {
+            id: TwinId::new(Uuid::nil()),
+            upn: String::new(),
+            name: String::new(),
+            chat_app: AppId::new(Uuid::nil()),
+            admin_app: AppId::new(Uuid::nil()),
+        }
+    }
+}
+
+/// A person's own agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    /// What people call it.
+    pub name: String,
+    /// Its owner's user principal name.
+    pub owner: String,
+    /// The app registration through which it uses its owner's token: a public client of its own, so
+    /// that the tenant's log tells it from its owner's other apps.
+    pub app: AppId,
+    /// The one conversation it listens to while it has no account of its own.
+    pub watch: ChatId,
+    /// What its messages begin with while they carry its owner's name.
+    #[serde(default)]
+    pub mark: Option<String>,
+    /// The user principal name its own account will have.
+    pub upn: String,
+    /// Where the account is used: an ISO 3166 code of two letters, on which licences depend.
+    pub usage_location: String,
+    /// The app registration through which whoever makes agents signs in.
+    pub installer: AppId,
+    /// Minutes in which the old conversation is still listened to after the change.
+    #[serde(default = "ten")]
+    pub hears_on_minutes: u64,
+}
+
+impl Agent {
+    /// What its messages begin with.
+    #[must_use]
+    pub fn mark(&self) -> String {
+        self.mark.clone().unwrap_or_else(|| format!("[{}] ", self.name))
+    }
+}
+
+const fn ten() -> u64 {
+    10
 }
 
 /// Addresses of the cloud.
@@ -293,12 +351,31 @@ impl Config {
         {
             *file = base.join(&*file);
         }
+        if let Some(agent) = &config.agent {
+            ensure!(
+                config.twin == Twin::default(),
+                "the configuration has both `twin` and `agent`: it is one or the other"
+            );
+            config.twin.name.clone_from(&agent.name);
+            config.twin.upn.clone_from(&agent.upn);
+        }
         config.check()?;
         Ok(config)
     }
 
     fn check(&self) -> anyhow::Result<()> {
         ensure!(!self.tools.is_empty(), "`tools` is empty: the twin could do nothing");
+        match &self.agent {
+            Some(agent) => ensure!(
+                agent.usage_location.len() == 2
+                    && agent.usage_location.bytes().all(|b| b.is_ascii_uppercase()),
+                "`agent.usage_location` must be two capital letters, such as US"
+            ),
+            None => ensure!(
+                self.twin != Twin::default(),
+                "the configuration has neither `twin` nor `agent`: who is the twin?"
+            ),
+        }
         ensure!(
             !self.state.key_file.starts_with(&self.state.dir),
             "`state.key_file` lies inside `state.dir`: keep the key apart from what it seals"
@@ -330,6 +407,21 @@ impl Config {
     #[must_use]
     pub fn look_after(&self) -> Vec<Duration> {
         self.audit.look_after_seconds.iter().map(|seconds| Duration::from_secs(*seconds)).collect()
+    }
+
+    /// How long making an account may take. A cloud on this machine is quick.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        if is_loopback(&self.cloud.graph) {
+            return Pace {
+                first: Duration::from_millis(100),
+                longest: Duration::from_secs(1),
+                step: Duration::from_secs(30),
+                lost: Duration::from_secs(1),
+                ready: Duration::from_secs(120),
+            };
+        }
+        Pace::default()
     }
 
     /// How long a conversation is remembered.

@@ -9,6 +9,7 @@ pub mod control;
 pub mod demo;
 pub mod keys;
 pub mod policy;
+mod provisioner;
 pub mod run;
 pub mod sandbox;
 pub mod say;

@@ -108,6 +108,7 @@ pub(crate) async fn config_for(
             chat_app: app("twinChat")?,
             admin_app: app("twinAdmin")?,
         },
+        agent: None,
         cloud: Cloud { login: address.clone(), graph: address, ca_file: Some(ca_file.to_owned()) },
         state,
         notifications: Notifications::default(),

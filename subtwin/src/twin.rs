@@ -1,6 +1,7 @@
 //! A running twin: every part made, wired and started.
 
 mod approvals;
+mod borrowed;
 mod cards;
 mod carry;
 mod cases;
@@ -8,6 +9,7 @@ mod desk;
 mod doors;
 mod ending;
 mod evidence;
+pub(crate) mod life;
 mod notes;
 mod ports;
 mod replies;
@@ -28,7 +30,7 @@ use subtwin_confirm::Gate;
 use subtwin_entra::{
     App, Cloud, CloudSettings, Credential, Entra, Graph, TokenClient, TokenStore, Tokens,
 };
-use subtwin_kernel::{Clock, Entropy, KeyBytes, SystemClock, SystemEntropy, Tool};
+use subtwin_kernel::{AppId, Clock, Entropy, KeyBytes, SystemClock, SystemEntropy, Tool};
 use subtwin_policy::Policies;
 use subtwin_primitives::{TwinChange, TwinEvent};
 use subtwin_record::{Log, Recovered};
@@ -40,6 +42,7 @@ use url::Url;
 
 use crate::config::Config;
 use doors::Doors;
+use life::Life;
 use ports::{Borrowed, Sealed};
 use resume::Left;
 use station::{Acting, Ready, Station};
@@ -125,6 +128,11 @@ impl Foundations {
             Registration::Chat => config.twin.chat_app,
             Registration::Admin => config.twin.admin_app,
         };
+        self.public_client(config, client)
+    }
+
+    /// The client of a registration that has no credential.
+    pub(crate) fn public_client(&self, config: &Config, client: AppId) -> TokenClient {
         let app = App { tenant: config.tenant, client, credential: Credential::Public };
         TokenClient::new(
             self.cloud.clone(),
@@ -172,8 +180,17 @@ pub(crate) async fn look(config: &Config) -> anyhow::Result<(Entra, Gate)> {
 /// A twin at work.
 #[derive(Debug)]
 pub(crate) struct Twin {
-    station: Station,
+    as_whom: AsWhom,
     common: Common,
+}
+
+/// As whom a twin is at work.
+#[derive(Debug)]
+enum AsWhom {
+    /// As an ordinary account of its own.
+    Member(Station),
+    /// As a person's agent, on its way to an account of its own.
+    Agent(Arc<Life>),
 }
 
 /// What every identity of one twin shares.
@@ -195,6 +212,11 @@ impl Twin {
     /// Starts a twin that has signed in before. It hears when this returns.
     pub(crate) async fn start(config: &Config) -> anyhow::Result<Self> {
         let base = Foundations::lay(config)?;
+        if let Some(agent) = &config.agent {
+            let (common, recovered) = Common::open(config, base).await?;
+            let life = Life::start(config, agent, common.clone(), recovered).await?;
+            return Ok(Self { as_whom: AsWhom::Agent(life), common });
+        }
         for registration in Registration::BOTH {
             let there = base.store.sealed(registration.vault_name()).await?.is_some();
             ensure!(there, "the twin has not signed in yet; run `subtwin sign-in` first");
@@ -204,21 +226,30 @@ impl Twin {
         let ready = Ready::make(config, acting, &common).await?;
         ready.started(recovered.rules).await?;
         let left = Left::read(recovered, &common.base.store).await?;
-        let station = ready.open(config, &common, left).await?;
-        Ok(Self { station, common })
+        let station = ready.open(&common, left, None).await?;
+        Ok(Self { as_whom: AsWhom::Member(station), common })
     }
 
     /// Puts other policies in force. What is open was shown under the old ones, so a yes to it does
     /// nothing any more.
     pub(crate) async fn take_policies(&self, policies: Policies) -> anyhow::Result<()> {
-        self.station.take_policies(policies, &self.common.log).await
+        match &self.as_whom {
+            AsWhom::Member(station) => station.take_policies(policies, &self.common.log).await,
+            AsWhom::Agent(life) => life.take_policies(policies).await,
+        }
     }
 
     /// Stops: hears nothing new, finishes or safely leaves what is under way.
     pub(crate) async fn stop(self) {
-        let Self { station, common } = self;
-        let facts = station.facts().clone();
-        station.close().await;
+        let Self { as_whom, common } = self;
+        let facts = match as_whom {
+            AsWhom::Member(station) => {
+                let facts = station.facts().clone();
+                station.close().await;
+                facts
+            }
+            AsWhom::Agent(life) => life.stop().await,
+        };
         common.close(facts).await;
     }
 }
@@ -278,7 +309,11 @@ async fn open_log(
         }
     };
     let domain = config.twin.upn.rsplit('@').next().unwrap_or_default();
-    let origin = format!("{domain}/{}", config.twin.id);
+    // An agent has no id yet when its record begins.
+    let origin = match &config.agent {
+        Some(agent) => format!("{domain}/{}", agent.upn),
+        None => format!("{domain}/{}", config.twin.id),
+    };
     let (dir, clock, entropy) =
         (dir.to_owned(), Arc::clone(&base.clock), Arc::clone(&base.entropy));
     let opened =

@@ -32,6 +32,7 @@ pub use openid::OpenIdKeys;
 pub use presence::{Busy, Presence};
 pub use settings::Settings;
 pub use status::{Status, Subscribed};
+pub use subscription::unsubscribe;
 pub use voice::Voice;
 pub use vouch::SigningKeys;
 

@@ -400,6 +400,26 @@ impl Subscriber {
     }
 }
 
+/// Ends every subscription that the app has: whoever it was made for is not to be notified here any
+/// more.
+///
+/// # Errors
+/// When the service does not answer or refuses.
+pub async fn unsubscribe(graph: &dyn Graph) -> Result<(), GraphError> {
+    let list = GraphRequest::new(Verb::Get, "/v1.0/subscriptions".to_owned());
+    let mut body = repeat(graph, list).await?.body;
+    for item in items(&mut body) {
+        let Some(id) = item.get("id").and_then(Value::as_str).filter(|id| is_id(id)) else {
+            continue;
+        };
+        match repeat(graph, GraphRequest::new(Verb::Delete, path(id))).await {
+            Err(error) if error.status() != Some(404) => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
 fn path(id: &str) -> String {
     format!("/v1.0/subscriptions/{}", encode(id))
 }

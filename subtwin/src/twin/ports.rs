@@ -51,6 +51,31 @@ impl TokenStore for Borrowed {
     }
 }
 
+/// What is heard with its owner's token is remembered apart from what is heard with its own.
+#[derive(Clone, Debug)]
+pub(super) struct SealedApart(pub(super) Store);
+
+#[async_trait]
+impl Memory for SealedApart {
+    async fn get(&self, name: &'static str) -> Result<Option<Secret>, MemoryError> {
+        let name = format!("borrowed/{name}");
+        self.0.sealed(&name).await.map_err(forgot("read a sealed value"))
+    }
+
+    async fn put(&self, name: &'static str, value: &Secret) -> Result<(), MemoryError> {
+        let name = format!("borrowed/{name}");
+        self.0.put_sealed(&name, value).await.map_err(forgot("seal a value"))
+    }
+
+    async fn watermarks(&self) -> Result<Vec<(ChatId, Timestamp)>, MemoryError> {
+        Memory::watermarks(&Sealed(self.0.clone())).await
+    }
+
+    async fn set_watermark(&self, chat: &ChatId, at: Timestamp) -> Result<(), MemoryError> {
+        Memory::set_watermark(&Sealed(self.0.clone()), chat, at).await
+    }
+}
+
 #[async_trait]
 impl Memory for Sealed {
     async fn get(&self, name: &'static str) -> Result<Option<Secret>, MemoryError> {

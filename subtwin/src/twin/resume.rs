@@ -70,6 +70,11 @@ impl Left {
         interrupted.flat_map(Interrupted::traces).map(|trace| trace.action.person()).collect()
     }
 
+    /// What was left in one conversation, taken out.
+    pub(super) fn take(&mut self, chat: &ChatId) -> Self {
+        Self(self.0.remove_entry(chat).into_iter().collect())
+    }
+
     fn of(&mut self, chat: &ChatId) -> &mut LeftInChat {
         self.0.entry(chat.clone()).or_default()
     }

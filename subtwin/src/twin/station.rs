@@ -8,22 +8,23 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use subtwin_confirm::{Gate, Offered, Restraint};
 use subtwin_entra::{Cloud, Entra, Graph, Listed, Standing, Tokens};
-use subtwin_hear::{Channel, Intake};
-use subtwin_kernel::{AppId, Digest, PrincipalKind, Tool, TwinId, UserId};
+use subtwin_hear::{Channel, Handler, Intake};
+use subtwin_kernel::{AppId, ChatId, Digest, Effect, PrincipalKind, Tool, TwinId, UserId};
 use subtwin_policy::Policies;
 use subtwin_primitives::{TwinChange, TwinEvent};
 use subtwin_record::Log;
-use subtwin_teams::{Ears, OpenIdKeys, Ports, Presence, Voice};
+use subtwin_teams::{Ears, Memory, OpenIdKeys, Ports, Presence, Voice};
 use subtwin_understand::{Builtin, Contact, Directory as _, Understanding};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
+use super::borrowed::{Answers, MarkedVoice, PatientSeen, Posting, Relay};
 use super::cases::Cases;
 use super::desk::Desk;
-use super::doors::Door;
+use super::doors::{Door, Doors};
 use super::evidence::Evidence;
-use super::ports::{ChatGraph, Sealed, Seen};
+use super::ports::{ChatGraph, Sealed, SealedApart, Seen};
 use super::resume::Left;
 use super::watch::{Calls, Taken, Watch};
 use super::{Common, Foundations, PATIENCE, Registration, evidence_of};
@@ -43,6 +44,8 @@ pub(super) struct Acting {
     pub(super) chat: Tokens,
     pub(super) admin: Tokens,
     pub(super) tools: Vec<Tool>,
+    /// With its owner's token: the one conversation, and what its messages begin with.
+    pub(super) borrowed: Option<(ChatId, String)>,
 }
 
 impl Acting {
@@ -57,6 +60,7 @@ impl Acting {
             chat: base.tokens(config, Registration::Chat),
             admin: base.tokens(config, Registration::Admin),
             tools: config.tools.clone(),
+            borrowed: None,
         }
     }
 
@@ -83,6 +87,10 @@ pub(super) struct Ready {
     settings: subtwin_teams::Settings,
     graph: Arc<dyn subtwin_teams::Graph>,
     voice: Arc<Voice>,
+    entra: Entra,
+    human: Option<UserId>,
+    /// With its owner's token.
+    posting: Option<Arc<Posting>>,
 }
 
 impl Ready {
@@ -100,10 +108,41 @@ impl Ready {
         let chat: Arc<dyn subtwin_teams::Graph> = Arc::new(ChatGraph(graph(acting.chat.clone())));
         let voice = Arc::new(Voice::new(&settings, Arc::clone(&chat), Arc::clone(&base.clock)));
         let presence = Arc::new(Presence::new(&settings, Arc::clone(&chat)));
-        let channel: Arc<dyn Channel> = Arc::clone(&voice) as _;
-        let parts = Parts { acting: &acting, channel, entra, gate, human, presence };
+        let posting = acting.borrowed.as_ref().map(|_| Arc::new(Posting::new(base.store.clone())));
+        let channel: Arc<dyn Channel> = match (&acting.borrowed, &posting) {
+            (Some((_, mark)), Some(posting)) => Arc::new(MarkedVoice {
+                voice: Arc::clone(&voice),
+                mark: mark.clone(),
+                posting: Arc::clone(posting),
+                seen: Seen(base.store.clone()),
+                clock: Arc::clone(&base.clock),
+            }),
+            _ => Arc::clone(&voice) as _,
+        };
+        let parts = Parts { acting: &acting, channel, entra: entra.clone(), gate, human, presence };
         let desk = parts.desk(config, common)?;
-        Ok(Self { acting, desk, settings, graph: chat, voice })
+        Ok(Self { acting, desk, settings, graph: chat, voice, entra, human, posting })
+    }
+
+    /// A desk beside this one that answers what is asked elsewhere, and changes nothing: what was
+    /// asked with a token that somebody else may hold is no request of a person.
+    pub(super) fn desk_for(
+        &self,
+        config: &Config,
+        common: &Common,
+        channel: Arc<dyn Channel>,
+    ) -> anyhow::Result<Arc<Desk>> {
+        let mut acting = self.acting.clone();
+        acting.tools.retain(|tool| tool.effect() == Effect::Read);
+        let presence = Arc::clone(&self.desk.presence);
+        let (entra, human) = (self.entra.clone(), self.human);
+        let gate = gate(config, &acting.tools, &entra)?;
+        Parts { acting: &acting, channel, entra, gate, human, presence }.desk(config, common)
+    }
+
+    /// What it says.
+    pub(super) fn channel(&self) -> Arc<dyn Channel> {
+        Arc::clone(&self.desk.channel)
     }
 
     /// Puts the start on the record, and what is new about the twin's rules since the last one.
@@ -112,46 +151,64 @@ impl Ready {
         started(&self.desk.log, &self.desk.twin, gate.offered(), gate.policies(), before).await
     }
 
-    /// Opens the ears. It hears when this returns.
+    /// Opens the ears. It hears when this returns. `instead` answers in place of this desk, whose
+    /// token may not be spoken with any more.
     pub(super) async fn open(
         self,
-        config: &Config,
         common: &Common,
         left: Left,
+        instead: Option<Arc<Desk>>,
     ) -> anyhow::Result<Station> {
-        let Self { acting, desk, settings, graph, voice } = self;
+        let Self { acting, desk, settings, graph, voice, posting, .. } = self;
         let base = &common.base;
-        let held = desk.hold(left.people()).await;
-        let intake = Intake::new(
-            subtwin_hear::Settings::default(),
-            Arc::new(Seen(base.store.clone())),
-            Arc::clone(&desk) as _,
-        );
+        let store = base.store.clone();
+        let answering = instead.as_ref().unwrap_or(&desk);
+        let held = answering.hold(left.people()).await;
+        let relay = match (&acting.borrowed, &posting) {
+            (Some((chat, _)), Some(posting)) => {
+                let answers = Answers { desk: Arc::clone(answering), borrowed: instead.is_none() };
+                Some(Relay::new(acting.account, chat.clone(), Arc::clone(posting), answers))
+            }
+            _ => None,
+        };
+        let seen: Arc<dyn subtwin_hear::Seen> = match posting {
+            Some(posting) => Arc::new(PatientSeen { seen: Seen(store.clone()), posting }),
+            None => Arc::new(Seen(store.clone())),
+        };
+        let handler: Arc<dyn Handler> = match &relay {
+            Some(relay) => Arc::clone(relay) as _,
+            None => Arc::clone(&desk) as _,
+        };
+        let intake = Intake::new(subtwin_hear::Settings::default(), seen, handler);
+        let (door, memory): (_, Arc<dyn Memory>) = match &relay {
+            Some(_) => (Door::Borrowed, Arc::new(SealedApart(store))),
+            None => (Door::Own, Arc::new(Sealed(store))),
+        };
         let ports = Ports {
-            graph,
-            memory: Arc::new(Sealed(base.store.clone())),
+            graph: Arc::clone(&graph),
+            memory,
             keys: Arc::new(issuer_keys(&base.cloud)?),
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
         };
         let ears = Ears::open(settings, ports, voice, intake.clone()).await?;
-        common.doors.open(Door::Own, ears.router());
+        common.doors.open(door, ears.router());
         let mut status = ears.status();
         let (listening, deaf) = (TaskTracker::new(), CancellationToken::new());
         listening.spawn(ears.attend(deaf.clone()));
-        common.tasks.spawn(Arc::clone(&desk).resume(left, held));
-        common.tasks.spawn(sweep(Arc::clone(&desk), common.stop.clone()));
-        common.tasks.spawn({
+        common.tasks.spawn(Arc::clone(answering).resume(left, held));
+        common.tasks.spawn(sweep(Arc::clone(answering), common.stop.clone()));
+        // Its owner's presence is its owner's.
+        if relay.is_none() {
             let (presence, stop) = (Arc::clone(&desk.presence), common.stop.clone());
-            async move { presence.run(stop).await }
-        });
+            common.tasks.spawn(async move { presence.run(stop).await });
+        }
         let heard = status.wait_for(|status| status.subscription.is_some());
         if tokio::time::timeout(SUBSCRIBING, heard).await.is_err() {
             tracing::warn!("Graph has not accepted a subscription yet; trying on");
         }
         tracing::info!(as_ = %acting.upn, "listening");
-        let _ = config;
-        Ok(Station { intake, desk, ears: listening, deaf })
+        Ok(Station { intake, desk, ears: listening, deaf, relay, graph, door })
     }
 }
 
@@ -218,9 +275,33 @@ pub(super) struct Station {
     desk: Arc<Desk>,
     ears: TaskTracker,
     deaf: CancellationToken,
+    /// With its owner's token.
+    relay: Option<Arc<Relay>>,
+    graph: Arc<dyn subtwin_teams::Graph>,
+    door: Door,
 }
 
 impl Station {
+    /// With its owner's token: whom what is heard is handed to.
+    pub(super) const fn relay(&self) -> Option<&Arc<Relay>> {
+        self.relay.as_ref()
+    }
+
+    /// The desk.
+    pub(super) const fn desk(&self) -> &Arc<Desk> {
+        &self.desk
+    }
+
+    /// As [`Station::close`], for good: nobody is to be notified here any more.
+    pub(super) async fn leave(self, doors: &Doors) {
+        if let Err(cause) = subtwin_teams::unsubscribe(&*self.graph).await {
+            tracing::warn!(%cause, "the old subscription could not be ended; it lapses by itself");
+        }
+        let door = self.door;
+        self.close().await;
+        doors.shut(door);
+    }
+
     /// Who it is, as the record says it.
     pub(super) fn facts(&self) -> &subtwin_primitives::Twin {
         &self.desk.twin
@@ -363,9 +444,14 @@ fn teams_settings(
     here: SocketAddr,
 ) -> anyhow::Result<subtwin_teams::Settings> {
     let here = Url::parse(&format!("http://{here}/"))?;
-    let public = config.notifications.public_url.as_ref().unwrap_or(&here);
+    let mut public = config.notifications.public_url.clone().unwrap_or(here);
+    if acting.borrowed.is_some() {
+        let path = format!("{}/borrowed/", public.path().trim_end_matches('/'));
+        public.set_path(&path);
+    }
     let twin = TwinId::new(acting.account.guid());
-    let mut settings = subtwin_teams::Settings::new(config.tenant, twin, acting.chat_app, public)?;
+    let mut settings = subtwin_teams::Settings::new(config.tenant, twin, acting.chat_app, &public)?;
+    settings.borrowed = acting.borrowed.as_ref().map(|(chat, _)| chat.clone());
     settings.catch_up_every =
         Duration::from_secs(config.notifications.catch_up_minutes.saturating_mul(60));
     Ok(settings)

@@ -1,0 +1,83 @@
+//! Whoever may make agents: signs in for it, and is forgotten with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use subtwin_entra::{Expected, Graph, TokenStore, TokenStoreError, Tokens};
+use subtwin_kernel::{Secret, UserId};
+use tokio::sync::Mutex;
+use url::Url;
+use uuid::Uuid;
+
+use crate::config::{Agent, Config};
+use crate::twin::Foundations;
+
+/// Signs somebody in who may make agents. Their tokens are kept in memory, for as long as the
+/// returned Graph lives.
+///
+/// # Errors
+/// When nobody signs in, or the permissions are not given.
+pub(crate) async fn sign_in(
+    config: &Config,
+    agent: &Agent,
+    base: &Foundations,
+    show: impl FnOnce(&Url),
+) -> anyhow::Result<Graph> {
+    let client = base.public_client(config, agent.installer);
+    let scopes = SCOPES.map(str::to_owned);
+    let issued =
+        subtwin_entra::sign_in(&client, &scopes, "", Expected::Anyone, PATIENCE, show).await?;
+    let who = issued.identity.context("the token service does not say who signed in")?;
+    let kept = Arc::new(Fleeting::default());
+    let tokens = Tokens::of_account(client, scopes.to_vec(), who.user, NAME.to_owned(), kept);
+    tokens.adopt(issued).await?;
+    Ok(Graph::new(base.cloud.clone(), tokens, Arc::clone(&base.entropy)))
+}
+
+/// Graph as nobody: every call says that nobody is signed in.
+pub(crate) fn nobody(config: &Config, agent: &Agent, base: &Foundations) -> Graph {
+    let client = base.public_client(config, agent.installer);
+    let (user, kept) = (UserId::new(Uuid::nil()), Arc::new(Fleeting::default()));
+    let tokens = Tokens::of_account(client, Vec::new(), user, NAME.to_owned(), kept);
+    Graph::new(base.cloud.clone(), tokens, Arc::clone(&base.entropy))
+}
+
+/// Keeps one token as long as the process needs it.
+#[derive(Debug, Default)]
+struct Fleeting(Mutex<Option<Secret>>);
+
+#[async_trait]
+impl TokenStore for Fleeting {
+    async fn load(&self, _: &str) -> Result<Option<Secret>, TokenStoreError> {
+        Ok(self.0.lock().await.clone())
+    }
+
+    async fn save(&self, _: &str, token: &Secret) -> Result<(), TokenStoreError> {
+        *self.0.lock().await = Some(token.clone());
+        Ok(())
+    }
+
+    async fn forget(&self, _: &str) -> Result<(), TokenStoreError> {
+        *self.0.lock().await = None;
+        Ok(())
+    }
+}
+
+/// What making an agent, and taking it back, needs (Graph page "Microsoft Entra Agent ID APIs
+/// overview").
+const SCOPES: [&str; 9] = [
+    "AgentIdentityBlueprint.Create",
+    "AgentIdentityBlueprint.AddRemoveCreds.All",
+    "AgentIdentityBlueprint.DeleteRestore.All",
+    "AgentIdentityBlueprintPrincipal.Create",
+    "AgentIdUser.ReadWrite.All",
+    "Application.Read.All",
+    "DelegatedPermissionGrant.ReadWrite.All",
+    "LicenseAssignment.ReadWrite.All",
+    "User.ReadWrite.All",
+];
+const NAME: &str = "provisioner";
+/// How long a person may take.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);

@@ -1,0 +1,314 @@
+//! With its owner's token: what the twin says carries the owner's id, too. So which messages are
+//! its own is known by their ids, before any of them can be heard.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use subtwin_hear::{Channel, ChannelError, Handler, Heard, Seen, SeenError};
+use subtwin_kernel::{ChatId, Clock, MessageId, Secret, UserId, Words};
+use subtwin_store::Store;
+use subtwin_teams::{Voice, text_of};
+
+use super::desk::Desk;
+use super::ports;
+
+/// What the twin is posting with its owner's token. While a message is on its way, nothing that is
+/// heard in that conversation is judged: it may be that message.
+#[derive(Debug)]
+pub(super) struct Posting {
+    store: Store,
+    lanes: Mutex<HashMap<ChatId, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// A message whose id is not known: it was being posted when the answer, or the process, was lost.
+#[derive(Debug, Serialize, Deserialize)]
+struct Lost {
+    text: String,
+}
+
+impl Posting {
+    pub(super) fn new(store: Store) -> Self {
+        Self { store, lanes: Mutex::default() }
+    }
+
+    fn lane(&self, chat: &ChatId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(lanes.entry(chat.clone()).or_default())
+    }
+
+    /// Whether a message is one whose posting was lost.
+    async fn was_lost(&self, heard: &Heard) -> bool {
+        let kept = self.store.sealed(&lost_in(&heard.chat)).await.ok().flatten();
+        let lost: Option<Lost> = kept.and_then(|kept| serde_json::from_str(kept.expose()).ok());
+        lost.is_some_and(|lost| lost.text == heard.text)
+    }
+}
+
+fn lost_in(chat: &ChatId) -> String {
+    format!("borrowed/posting/{chat}")
+}
+
+/// A voice that speaks with its owner's token, and says so.
+#[derive(Debug)]
+pub(super) struct MarkedVoice {
+    pub(super) voice: Arc<Voice>,
+    pub(super) mark: String,
+    pub(super) posting: Arc<Posting>,
+    pub(super) seen: ports::Seen,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Channel for MarkedVoice {
+    async fn post(&self, chat: &ChatId, words: &Words) -> Result<MessageId, ChannelError> {
+        const OPERATION: &str = "post a message";
+        let words = words.clone().marked(&self.mark);
+        let lane = self.posting.lane(chat);
+        let _on_its_way = lane.lock().await;
+        let unnoted = |cause: Box<dyn std::error::Error + Send + Sync>| ChannelError::Refused {
+            operation: OPERATION,
+            reason: format!("what is its own could not be noted: {cause}"),
+        };
+        // Noted before it is sent: should it be heard after a crash, it is known.
+        let lost = serde_json::json!(Lost { text: text_of(&words) });
+        let (name, kept) = (lost_in(chat), Secret::new(lost.to_string()));
+        let noted = self.posting.store.put_sealed(&name, &kept).await;
+        noted.map_err(|cause| unnoted(cause.into()))?;
+        let posted = self.voice.post(chat, &words).await?;
+        let taken = self.seen.take(chat, posted, self.clock.now()).await;
+        taken.map_err(|cause| unnoted(cause.into()))?;
+        if let Err(cause) = self.seen.finish(chat, posted).await {
+            tracing::warn!(%cause, "that a message is its own could not be noted wholly");
+        }
+        let _stays_until_the_next = self.posting.store.forget_sealed(&name).await;
+        Ok(posted)
+    }
+
+    async fn edit(
+        &self,
+        chat: &ChatId,
+        message: MessageId,
+        words: &Words,
+    ) -> Result<(), ChannelError> {
+        self.voice.edit(chat, message, &words.clone().marked(&self.mark)).await
+    }
+
+    async fn is_unchanged(&self, chat: &ChatId, message: MessageId) -> Result<bool, ChannelError> {
+        self.voice.is_unchanged(chat, message).await
+    }
+
+    async fn still_says(&self, heard: &Heard) -> Result<bool, ChannelError> {
+        self.voice.still_says(heard).await
+    }
+
+    async fn heard(
+        &self,
+        chat: &ChatId,
+        message: MessageId,
+    ) -> Result<Option<Heard>, ChannelError> {
+        self.voice.heard(chat, message).await
+    }
+
+    async fn own_since(
+        &self,
+        chat: &ChatId,
+        after: MessageId,
+    ) -> Result<Vec<(MessageId, String)>, ChannelError> {
+        let all = self.voice.own_since(chat, after).await?;
+        // The others its owner wrote.
+        Ok(all.into_iter().filter(|(_, text)| text.starts_with(self.mark.trim_end())).collect())
+    }
+
+    async fn direct(&self, _: UserId) -> Result<ChatId, ChannelError> {
+        Err(ChannelError::Refused {
+            operation: "open a chat",
+            reason: "with its owner's token it speaks only where it was told to".to_owned(),
+        })
+    }
+}
+
+/// Takes nothing up while a message of its own is on its way in that conversation.
+#[derive(Debug)]
+pub(super) struct PatientSeen {
+    pub(super) seen: ports::Seen,
+    pub(super) posting: Arc<Posting>,
+}
+
+#[async_trait]
+impl Seen for PatientSeen {
+    async fn take(
+        &self,
+        chat: &ChatId,
+        message: MessageId,
+        at: jiff::Timestamp,
+    ) -> Result<bool, SeenError> {
+        let lane = self.posting.lane(chat);
+        drop(lane.lock().await);
+        self.seen.take(chat, message, at).await
+    }
+
+    async fn finish(&self, chat: &ChatId, message: MessageId) -> Result<(), SeenError> {
+        self.seen.finish(chat, message).await
+    }
+}
+
+/// What an owner may ask of the agent's own life.
+#[async_trait]
+pub(super) trait Gestures: Send + Sync + std::fmt::Debug {
+    /// The owner wants it to have an account of its own.
+    async fn promote(&self, heard: &Heard);
+}
+
+/// Hands what its owner writes in the one conversation to whoever answers there: with the owner's
+/// token at first, from its own account after the swap.
+#[derive(Debug)]
+pub(super) struct Relay {
+    pub(super) owner: UserId,
+    pub(super) chat: ChatId,
+    pub(super) posting: Arc<Posting>,
+    pub(super) answers: tokio::sync::RwLock<Answers>,
+    pub(super) gestures: OnceLock<Weak<dyn Gestures>>,
+}
+
+/// Who answers, and whether it does so with the owner's token.
+#[derive(Clone, Debug)]
+pub(super) struct Answers {
+    pub(super) desk: Arc<Desk>,
+    pub(super) borrowed: bool,
+}
+
+impl Relay {
+    pub(super) fn new(
+        owner: UserId,
+        chat: ChatId,
+        posting: Arc<Posting>,
+        answers: Answers,
+    ) -> Arc<Self> {
+        let answers = tokio::sync::RwLock::new(answers);
+        Arc::new(Self { owner, chat, posting, answers, gestures: OnceLock::new() })
+    }
+}
+
+#[async_trait]
+impl Handler for Relay {
+    async fn handle(&self, heard: Heard) {
+        if heard.chat != self.chat || heard.from.user != self.owner || !heard.one_on_one {
+            tracing::warn!(chat = %heard.chat, "heard what it was not told to listen to");
+            return;
+        }
+        if self.posting.was_lost(&heard).await {
+            tracing::info!(message = %heard.message, "a message of its own, whose id was lost");
+            return;
+        }
+        // Held while it is answered: the swap waits for it, and whatever comes then waits for the
+        // swap.
+        let answers = self.answers.read().await;
+        let gestures = self.gestures.get().and_then(Weak::upgrade);
+        match gestures {
+            Some(life) if answers.borrowed && wants_own_account(&heard.text) => {
+                life.promote(&heard).await;
+            }
+            _ => answers.desk.handle(heard).await,
+        }
+    }
+}
+
+/// Whether somebody asks the agent to get an account of its own. A few fixed phrases: it only
+/// begins a sign-in that the owner must complete.
+pub(super) fn wants_own_account(text: &str) -> bool {
+    let words: Vec<String> = text
+        .to_lowercase()
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty() && *word != "please")
+        .map(str::to_owned)
+        .collect();
+    let said = words.join(" ");
+    matches!(said.as_str(), "promote" | "promote yourself" | "become a colleague")
+        || (words.len() <= 8
+            && words
+                .first()
+                .is_some_and(|first| ["get", "become", "move", "take"].contains(&first.as_str()))
+            && ["own account", "own identity"].iter().any(|part| said.contains(part)))
+}
+
+/// Says in one place what is asked in another.
+#[derive(Debug)]
+pub(super) struct Elsewhere {
+    pub(super) voice: Arc<dyn Channel>,
+    pub(super) there: ChatId,
+    /// Reads what was asked. Says nothing.
+    pub(super) here: Arc<dyn Channel>,
+}
+
+#[async_trait]
+impl Channel for Elsewhere {
+    async fn post(&self, _: &ChatId, words: &Words) -> Result<MessageId, ChannelError> {
+        self.voice.post(&self.there, words).await
+    }
+
+    async fn edit(
+        &self,
+        _: &ChatId,
+        message: MessageId,
+        words: &Words,
+    ) -> Result<(), ChannelError> {
+        self.voice.edit(&self.there, message, words).await
+    }
+
+    async fn is_unchanged(&self, _: &ChatId, message: MessageId) -> Result<bool, ChannelError> {
+        self.voice.is_unchanged(&self.there, message).await
+    }
+
+    async fn still_says(&self, heard: &Heard) -> Result<bool, ChannelError> {
+        self.here.still_says(heard).await
+    }
+
+    async fn heard(
+        &self,
+        chat: &ChatId,
+        message: MessageId,
+    ) -> Result<Option<Heard>, ChannelError> {
+        self.here.heard(chat, message).await
+    }
+
+    async fn own_since(
+        &self,
+        _: &ChatId,
+        after: MessageId,
+    ) -> Result<Vec<(MessageId, String)>, ChannelError> {
+        self.voice.own_since(&self.there, after).await
+    }
+
+    async fn direct(&self, person: UserId) -> Result<ChatId, ChannelError> {
+        self.voice.direct(person).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_asks_for_an_account_in_a_few_plain_ways_and_no_others() {
+        for yes in [
+            "Get your own account",
+            "please get your own account!",
+            "become a colleague",
+            "promote yourself",
+            "Get an own identity, please",
+        ] {
+            assert!(wants_own_account(yes), "{yes}");
+        }
+        for no in [
+            "give Sarah her own account",
+            "do not get your own account",
+            "I read that agents get their own account these days, what do you think of it?",
+            "yes",
+            "",
+        ] {
+            assert!(!wants_own_account(no), "{no}");
+        }
+    }
+}

@@ -1,0 +1,604 @@
+//! The life of a person's own agent: it starts at once with its owner's token, has an account of its
+//! own made in the background, and moves over without losing a message.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use subtwin_entra::{
+    ActsAs, Agent, Because, Graph, Order, Progress, Provisioning, Read, Stage, Tokens,
+};
+use subtwin_hear::{Channel, Heard};
+use subtwin_kernel::{ChatId, PrincipalKind, Secret, Tool, UserId, Words};
+use subtwin_primitives::{TwinChange, TwinEvent};
+use subtwin_store::Store;
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::borrowed::{Answers, Elsewhere, Gestures};
+use super::ports::Sealed;
+use super::resume::Left;
+use super::station::{Acting, Ready, Station};
+use super::{CHAT_SCOPES, Common, Foundations};
+use crate::config::{self, Config};
+use crate::provisioner;
+
+/// A person's agent at work.
+#[derive(Debug)]
+pub(super) struct Life {
+    me: Weak<Self>,
+    config: Config,
+    agent: config::Agent,
+    common: Common,
+    owner: UserId,
+    progress: Mutex<Progress>,
+    stations: Mutex<Stations>,
+    /// One account is made at a time.
+    making: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Stations {
+    own: Option<Station>,
+    borrowed: Option<Station>,
+}
+
+impl Life {
+    /// Starts it as what it is.
+    pub(super) async fn start(
+        config: &Config,
+        agent: &config::Agent,
+        common: Common,
+        recovered: subtwin_record::Recovered,
+    ) -> anyhow::Result<Arc<Self>> {
+        let store = common.base.store.clone();
+        let progress = progress(&store).await?;
+        let owner = match &progress {
+            Progress::SignedOut {} => {
+                bail!("the agent's owner has not signed in yet; run `subtwin sign-in` first")
+            }
+            Progress::Suspended { .. } | Progress::Failed { .. } => {
+                bail!("the agent is {progress}")
+            }
+            Progress::Delegated { owner, .. }
+            | Progress::Provisioning { owner, .. }
+            | Progress::AgentUser { owner, .. } => *owner,
+        };
+        let left = Left::read(recovered, &store).await?;
+        let life = Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            config: config.clone(),
+            agent: agent.clone(),
+            common,
+            owner,
+            progress: Mutex::new(progress.clone()),
+            stations: Mutex::default(),
+            making: Mutex::default(),
+        });
+        life.open(&progress, left).await?;
+        Ok(life)
+    }
+
+    async fn open(&self, progress: &Progress, mut left: Left) -> anyhow::Result<()> {
+        match progress.acts_as() {
+            ActsAs::Nobody => bail!("the agent is {progress}"),
+            ActsAs::Owner(_) => {
+                let ready = self.borrowed().await?;
+                ready.started(None).await?;
+                let station = self.listening(ready.open(&self.common, left, None).await?);
+                self.stations.lock().await.borrowed = Some(station);
+                if matches!(progress, Progress::Provisioning { .. }) {
+                    self.go_on_making().await?;
+                }
+            }
+            ActsAs::Agent(id) => {
+                let made = self.provisioning(nobody(self)).made().await?;
+                let made = made.filter(|made| made.id == id);
+                let made = made.context("what the agent's account was made of is not there")?;
+                let ready = self.own(&made).await?;
+                ready.started(None).await?;
+                let before = left.take(&self.agent.watch);
+                let elsewhere = self.still_heard(progress, &ready).await?;
+                let own = ready.open(&self.common, left, None).await?;
+                let mut stations = self.stations.lock().await;
+                if let Some((borrowed, desk, until)) = elsewhere {
+                    let station = borrowed.open(&self.common, before, Some(desk)).await?;
+                    stations.borrowed = Some(self.listening(station));
+                    self.leave_at(until);
+                }
+                stations.own = Some(own);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops both.
+    pub(super) async fn stop(&self) -> subtwin_primitives::Twin {
+        let stations = std::mem::take(&mut *self.stations.lock().await);
+        let facts = self.facts(&stations);
+        for station in [stations.borrowed, stations.own].into_iter().flatten() {
+            station.close().await;
+        }
+        facts
+    }
+
+    /// Puts other policies in force.
+    pub(super) async fn take_policies(
+        &self,
+        policies: subtwin_policy::Policies,
+    ) -> anyhow::Result<()> {
+        let stations = self.stations.lock().await;
+        for station in [&stations.own, &stations.borrowed].into_iter().flatten() {
+            station.take_policies(policies.clone(), &self.common.log).await?;
+        }
+        Ok(())
+    }
+
+    fn facts(&self, stations: &Stations) -> subtwin_primitives::Twin {
+        let station = stations.own.as_ref().or(stations.borrowed.as_ref());
+        station.map_or_else(|| self.nobody_yet(), |station| station.facts().clone())
+    }
+
+    fn nobody_yet(&self) -> subtwin_primitives::Twin {
+        subtwin_primitives::Twin {
+            tenant: self.config.tenant,
+            id: None,
+            name: self.agent.name.clone(),
+            upn: None,
+            acts_as: PrincipalKind::DelegatedHuman,
+            token_of: Some(self.owner),
+            app: self.agent.app,
+        }
+    }
+
+    fn listening(&self, station: Station) -> Station {
+        if let Some(relay) = station.relay() {
+            let me: Weak<dyn Gestures> = self.me.clone();
+            let _once = relay.gestures.set(me);
+        }
+        station
+    }
+
+    async fn borrowed(&self) -> anyhow::Result<Ready> {
+        let acting = Acting {
+            kind: PrincipalKind::DelegatedHuman,
+            account: self.owner,
+            upn: self.agent.owner.clone(),
+            chat_app: self.agent.app,
+            admin_app: self.agent.app,
+            chat: owners_tokens(&self.config, &self.agent, &self.common.base, self.owner),
+            admin: owners_tokens(&self.config, &self.agent, &self.common.base, self.owner),
+            // What reads the directory needs an administrator's consent; it starts without.
+            tools: Vec::new(),
+            borrowed: Some((self.agent.watch.clone(), self.agent.mark())),
+        };
+        Ready::make(&self.config, acting, &self.common).await
+    }
+
+    async fn own(&self, made: &Agent) -> anyhow::Result<Ready> {
+        let scope = self.common.base.cloud.graph_scope();
+        let tokens = Tokens::of_agent(made.blueprint.clone(), made.id, scope);
+        let acting = Acting {
+            kind: PrincipalKind::AgentUser,
+            account: made.id.user,
+            upn: self.agent.upn.clone(),
+            chat_app: made.id.identity,
+            admin_app: made.id.identity,
+            chat: tokens.clone(),
+            admin: tokens,
+            tools: agents_tools(&self.config.tools),
+            borrowed: None,
+        };
+        Ready::make(&self.config, acting, &self.common).await
+    }
+
+    /// What is still heard with the owner's token after the swap, and who answers it.
+    async fn still_heard(
+        &self,
+        progress: &Progress,
+        own: &Ready,
+    ) -> anyhow::Result<Option<(Ready, Arc<super::desk::Desk>, Timestamp)>> {
+        let Progress::AgentUser { hears_until: Some(until), chat, .. } = progress else {
+            return Ok(None);
+        };
+        let borrowed = self.borrowed().await?;
+        let desk = self.answering_from(own, &borrowed.channel(), chat)?;
+        Ok(Some((borrowed, desk, *until)))
+    }
+
+    /// A desk of the agent's own that answers in `chat` what is asked in the old conversation.
+    fn answering_from(
+        &self,
+        own: &Ready,
+        here: &Arc<dyn Channel>,
+        chat: &ChatId,
+    ) -> anyhow::Result<Arc<super::desk::Desk>> {
+        let channel =
+            Elsewhere { voice: own.channel(), there: chat.clone(), here: Arc::clone(here) };
+        own.desk_for(&self.config, &self.common, Arc::new(channel))
+    }
+
+    fn order(&self) -> Order {
+        order(&self.config, &self.agent, self.owner)
+    }
+
+    fn provisioning(&self, provisioner: Graph) -> Provisioning {
+        let base = &self.common.base;
+        Provisioning::new(
+            provisioner,
+            base.cloud.clone(),
+            self.order(),
+            Arc::new(Sealed(base.store.clone())),
+            Arc::clone(&base.clock),
+            Arc::clone(&base.entropy),
+        )
+        .at_pace(self.config.pace())
+    }
+
+    /// After a restart in the middle: what is left may need nobody.
+    async fn go_on_making(&self) -> anyhow::Result<()> {
+        let provisioning = self.provisioning(nobody(self));
+        if provisioning.so_far().await?.has(Stage::Licence) {
+            self.later(|life| async move { life.make(provisioning).await });
+            return Ok(());
+        }
+        let why = format!("it was interrupted; {}", Because::NoProvisioner);
+        let now = self.common.base.clock.now();
+        self.become_(|was| was.not_provisioned(why, now), None).await
+    }
+
+    fn later<F: Future<Output = ()> + Send + 'static>(&self, work: impl FnOnce(Arc<Self>) -> F) {
+        if let Some(me) = self.me.upgrade() {
+            let work = work(me);
+            let stop = self.common.stop.clone();
+            self.common.tasks.spawn(async move {
+                stop.run_until_cancelled(work).await;
+            });
+        }
+    }
+
+    /// Moves to another stage: durable first, then on the record.
+    async fn become_(
+        &self,
+        step: impl FnOnce(Progress) -> Result<Progress, subtwin_entra::WrongStage>,
+        why: Option<String>,
+    ) -> anyhow::Result<()> {
+        let mut progress = self.progress.lock().await;
+        let next = step(progress.clone())?;
+        if next == *progress {
+            return Ok(());
+        }
+        keep(&self.common.base.store, &next).await?;
+        let change = TwinChange::Identity {
+            from: progress.name().to_owned(),
+            to: next.name().to_owned(),
+            why: why.or_else(|| match &next {
+                Progress::Delegated { failed, .. } => failed.clone(),
+                Progress::Failed { why, .. } | Progress::Suspended { why, .. } => Some(why.clone()),
+                _ => None,
+            }),
+        };
+        *progress = next;
+        let twin = self.nobody_yet();
+        self.common.log.twin(TwinEvent { twin, change }).await?;
+        Ok(())
+    }
+
+    /// Makes the account, tells how it goes, and moves over.
+    async fn make(self: Arc<Self>, provisioning: Provisioning) {
+        let Ok(_one) = self.making.try_lock() else { return };
+        let now = self.common.base.clock.now();
+        if let Err(cause) = self.become_(|was| was.provisioning(now), None).await {
+            tracing::error!(%cause, "an account cannot be made now");
+            return;
+        }
+        let (told, mut stages) = tokio::sync::mpsc::unbounded_channel();
+        let telling = async {
+            while let Some(stage) = stages.recv().await {
+                self.tell_progress(stage).await;
+            }
+        };
+        let making = async {
+            let tell = move |stage| {
+                let _nobody_listens = told.send(stage);
+            };
+            provisioning.run(&tell).await
+        };
+        let (made, ()) = tokio::join!(making, telling);
+        let ended = match made {
+            Ok(made) => self.swap(&made).await.map_err(|cause| format!("{cause:#}")),
+            Err(stuck) => {
+                tracing::error!(cause = %crate::say::chain(&stuck), "the account was not made");
+                Err(stuck.to_string())
+            }
+        };
+        let Err(why) = ended else { return };
+        let words = Words::plain(format!("I have no account of my own yet: {why}.")).line(
+            "I go on as before. What is made so far is kept, and used when you tell me again.",
+        );
+        let now = self.common.base.clock.now();
+        if let Err(cause) = self.become_(|was| was.not_provisioned(why, now), None).await {
+            tracing::error!(%cause, "that it failed could not be kept");
+        }
+        self.say(&words).await;
+    }
+
+    async fn tell_progress(&self, stage: Stage) {
+        let all = Stage::ALL.len();
+        let at = Stage::ALL.iter().position(|it| *it == stage).map_or(all, |at| at + 1);
+        tracing::info!(step = at, of = all, "{}", stage.doing());
+        self.say(&Words::plain(format!("{at} of {all}: {}.", stage.doing()))).await;
+    }
+
+    /// Says something in the old conversation, with the owner's token, as long as that is right.
+    async fn say(&self, words: &Words) {
+        if !matches!(self.progress.lock().await.acts_as(), ActsAs::Owner(_)) {
+            return;
+        }
+        let channel = {
+            let stations = self.stations.lock().await;
+            stations.borrowed.as_ref().map(|station| Arc::clone(&station.desk().channel))
+        };
+        if let Some(channel) = channel
+            && let Err(cause) = channel.post(&self.agent.watch, words).await
+        {
+            tracing::warn!(%cause, "the owner could not be told");
+        }
+    }
+
+    /// The swap. Everything is ready before the old conversation pauses; it pauses for as long as it
+    /// takes to write down that it happened.
+    async fn swap(&self, made: &Agent) -> anyhow::Result<()> {
+        let own = self.own(made).await?;
+        let voice = own.channel();
+        let chat = voice.direct(self.owner).await?;
+        let relay = {
+            let stations = self.stations.lock().await;
+            let station = stations.borrowed.as_ref().context("it is not listening")?;
+            Arc::clone(station.relay().context("it does not use its owner's token")?)
+        };
+        let here = {
+            let answers = relay.answers.read().await;
+            Arc::clone(&answers.desk.channel)
+        };
+        let desk = self.answering_from(&own, &here, &chat)?;
+        let own = own.open(&self.common, Left::default(), None).await?;
+        voice.post(&chat, &greeting(&self.agent)).await?;
+        // The last thing it says with its owner's token.
+        if let Err(cause) = here.post(&self.agent.watch, &moving(&self.agent)).await {
+            tracing::warn!(%cause, "the old conversation could not be told; the new one was");
+        }
+
+        let clock = &self.common.base.clock;
+        let mut answers = None;
+        for _ in 0..SWAP_TRIES {
+            // A message that takes long is answered first, and whatever came meanwhile.
+            match tokio::time::timeout(SWAP_WAIT, relay.answers.write()).await {
+                Ok(mine) => {
+                    answers = Some(mine);
+                    break;
+                }
+                Err(_) => tokio::time::sleep(SWAP_WAIT).await,
+            }
+        }
+        let mut answers = answers.context("the old conversation was never quiet")?;
+        let began = clock.now();
+        let hears_on = Duration::from_secs(self.agent.hears_on_minutes.saturating_mul(60));
+        let until = began.saturating_add(hears_on).unwrap_or(began);
+        let (id, there) = (made.id, chat.clone());
+        self.become_(|was| was.swapped(id, there, began, until), None).await?;
+        *answers = Answers { desk, borrowed: false };
+        drop(answers);
+        let pause = clock.now().duration_since(began);
+        tracing::info!(pause_ms = pause.as_millis(), as_ = %self.agent.upn, "moved over");
+        self.stations.lock().await.own = Some(own);
+        self.leave_at(until);
+        Ok(())
+    }
+
+    /// Stops listening to the old conversation when its time is over, and forgets the owner's token.
+    fn leave_at(&self, until: Timestamp) {
+        self.later(|life| async move {
+            let left = until.duration_since(life.common.base.clock.now());
+            tokio::time::sleep(left.try_into().unwrap_or_default()).await;
+            life.leave().await;
+        });
+    }
+
+    async fn leave(&self) {
+        let station = self.stations.lock().await.borrowed.take();
+        if let Some(station) = station {
+            station.leave(&self.common.doors).await;
+        }
+        if let Err(cause) = self.common.base.store.forget_sealed(OWNERS_TOKEN).await {
+            tracing::error!(%cause, "the owner's token could not be forgotten");
+            return;
+        }
+        let why = Some("its owner's token is forgotten".to_owned());
+        if let Err(cause) = self.become_(Progress::alone, why).await {
+            tracing::error!(%cause, "that the owner's token is forgotten could not be kept");
+        }
+    }
+}
+
+#[async_trait]
+impl Gestures for Life {
+    async fn promote(&self, heard: &Heard) {
+        let _ = heard;
+        if self.making.try_lock().is_err() {
+            self.say(&Words::plain("It is being made already; I tell you how it goes.")).await;
+            return;
+        }
+        // A yes here would prove nothing: whoever signs in says it.
+        self.later(|life| async move { life.promoted_by_sign_in().await });
+    }
+}
+
+impl Life {
+    async fn promoted_by_sign_in(self: Arc<Self>) {
+        let (shown, show) = tokio::sync::oneshot::channel::<Url>();
+        let telling = async {
+            if let Ok(url) = show.await {
+                let words = what_is_made(&self.agent)
+                    .line("To say yes, open this on the computer I run on, within 15 minutes, and sign in as somebody who may make agents:")
+                    .line(url.to_string());
+                self.say(&words).await;
+            }
+        };
+        let signing = provisioner::sign_in(&self.config, &self.agent, &self.common.base, |url| {
+            let _nobody_waits = shown.send(url.clone());
+        });
+        let (signed, ()) = tokio::join!(signing, telling);
+        match signed {
+            Ok(graph) => {
+                let provisioning = self.provisioning(graph);
+                self.make(provisioning).await;
+            }
+            Err(cause) => {
+                let why = format!("Nothing was made: {cause:#}.");
+                self.say(&Words::plain(why)).await;
+            }
+        }
+    }
+}
+
+/// What the owner is told before anything is made.
+pub(crate) fn what_is_made(agent: &config::Agent) -> Words {
+    Words::strong(format!("An account of my own: {} ({}).", agent.name, agent.upn))
+        .fact("Makes", "an agent blueprint with its principal and a certificate, one agent identity, one agent user, and a grant of permissions for that user alone: five directory objects")
+        .fact("Uses", "one seat of the cheapest product with Teams that has a seat free")
+        .fact("Afterwards", "I speak and act under my own name, in a chat of our own, and never again with yours; your audit log tells us apart")
+        .fact("Note", "The account is not pooled and not recycled. It stays until it is taken away; deleted, it stays in the directory's bin for 30 days")
+        .fact("Undo", "subtwin demote")
+}
+
+fn greeting(agent: &config::Agent) -> Words {
+    Words::plain(format!(
+        "It is me, {}, now with an account of my own ({}). We go on here.",
+        agent.name, agent.upn
+    ))
+    .line(
+        "In your audit log I appear under this name. What is asked in the old chat I answer here.",
+    )
+}
+
+fn moving(agent: &config::Agent) -> Words {
+    Words::plain(format!(
+        "I have an account of my own now: {} ({}). From now on I answer in our own chat, under that \
+         name, and say nothing here any more. For {} minutes I still read what you write here.",
+        agent.name, agent.upn, agent.hears_on_minutes
+    ))
+}
+
+/// Tools that Entra lets an agent run.
+fn agents_tools(tools: &[Tool]) -> Vec<Tool> {
+    let can =
+        |tool: &&Tool| subtwin_entra::needs(**tool).keeps_out(PrincipalKind::AgentUser).is_none();
+    tools.iter().filter(can).copied().collect()
+}
+
+/// What is to be made.
+pub(crate) fn order(config: &Config, agent: &config::Agent, sponsor: UserId) -> Order {
+    let tools = agents_tools(&config.tools);
+    let chat = CHAT_SCOPES.iter().map(|scope| (*scope).to_owned());
+    let mut scopes: Vec<String> = chat.chain(subtwin_entra::scopes(&tools)).collect();
+    scopes.sort();
+    scopes.dedup();
+    Order {
+        tenant: config.tenant,
+        name: agent.name.clone(),
+        upn: agent.upn.clone(),
+        sponsor,
+        usage_location: agent.usage_location.clone(),
+        scopes,
+        key_days: KEY_DAYS,
+    }
+}
+
+/// Tokens of the agent's owner, through the agent's own registration.
+fn owners_tokens(
+    config: &Config,
+    agent: &config::Agent,
+    base: &Foundations,
+    owner: UserId,
+) -> Tokens {
+    Tokens::of_account(
+        base.public_client(config, agent.app),
+        OWNERS_SCOPES.map(str::to_owned).to_vec(),
+        owner,
+        OWNERS_TOKEN.to_owned(),
+        Arc::new(Sealed(base.store.clone())),
+    )
+}
+
+/// Graph as nobody: for what needs no provisioner.
+fn nobody(life: &Life) -> Graph {
+    provisioner::nobody(&life.config, &life.agent, &life.common.base)
+}
+
+/// Signs the agent's owner in; `show` gets the address.
+pub(crate) async fn sign_in_owner(
+    config: &Config,
+    agent: &config::Agent,
+    show: impl Fn(&Url),
+) -> anyhow::Result<()> {
+    let base = Foundations::lay(config)?;
+    let client = base.public_client(config, agent.app);
+    let issued = subtwin_entra::sign_in(
+        &client,
+        &OWNERS_SCOPES.map(str::to_owned),
+        &agent.owner,
+        subtwin_entra::Expected::Anyone,
+        PATIENCE,
+        &show,
+    )
+    .await
+    .context("signing the owner in failed")?;
+    let who = issued.identity.context("the token service does not say who signed in")?.user;
+    let progress = progress(&base.store).await?;
+    let now = base.clock.now();
+    let next = progress.signed_in(who, now)?;
+    let tokens = owners_tokens(config, agent, &base, who);
+    tokens.adopt(issued).await?;
+    let graph = Graph::new(base.cloud.clone(), tokens, Arc::clone(&base.entropy));
+    let read = Read::at("/v1.0/me").option("$select", "id,userPrincipalName");
+    let me: serde_json::Value = graph.get(&read).await?;
+    let upn = me.get("userPrincipalName").and_then(serde_json::Value::as_str).unwrap_or_default();
+    if !upn.eq_ignore_ascii_case(&agent.owner) {
+        base.store.forget_sealed(OWNERS_TOKEN).await?;
+        bail!("`{upn}` signed in; the agent's owner is `{}`", agent.owner);
+    }
+    keep(&base.store, &next).await?;
+    base.store.close().await;
+    Ok(())
+}
+
+/// How far the agent came.
+pub(crate) async fn progress(store: &Store) -> anyhow::Result<Progress> {
+    match store.sealed(PROGRESS).await? {
+        Some(text) => serde_json::from_str(text.expose())
+            .context("how far the agent came cannot be read; restore the state directory"),
+        None => Ok(Progress::SignedOut {}),
+    }
+}
+
+pub(crate) async fn keep(store: &Store, progress: &Progress) -> anyhow::Result<()> {
+    let text = serde_json::to_string(progress)?;
+    Ok(store.put_sealed(PROGRESS, &Secret::new(text)).await?)
+}
+
+/// Delegated permissions an owner can give alone.
+const OWNERS_SCOPES: [&str; 3] = ["Chat.ReadWrite", "ChatMessage.Send", "User.Read"];
+/// Under which name the owner's refresh token is sealed.
+const OWNERS_TOKEN: &str = "token/owner";
+/// Under which name the agent's stage is sealed.
+const PROGRESS: &str = "identity";
+/// How long a person may take to sign in.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// How many days the blueprint's certificate is good for.
+const KEY_DAYS: u16 = 180;
+/// How long the old conversation is asked for a quiet moment, and how often.
+const SWAP_WAIT: Duration = Duration::from_millis(800);
+const SWAP_TRIES: u32 = 75;
