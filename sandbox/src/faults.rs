@@ -40,6 +40,13 @@ pub(crate) struct Faults {
     pub(crate) refuse_sign_ins: Option<u32>,
     /// The next N password resets for people mastered on the premises are accepted and fail.
     pub(crate) fail_writeback_next: u32,
+    /// No more than this many blueprints, deleted ones included; without it the cloud's own limit,
+    /// which is for apps only.
+    pub(crate) blueprint_limit: Option<u32>,
+    /// The same for the agent identities of each blueprint.
+    pub(crate) agent_limit: Option<u32>,
+    /// The directory takes no more blueprints and agent identities at all.
+    pub(crate) agent_quota_reached: bool,
     /// Audit entries written from now on stay invisible this long, in milliseconds.
     pub(crate) audit_delay_ms: Option<u64>,
 }

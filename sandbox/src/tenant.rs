@@ -2,8 +2,10 @@
 //!
 //! Plain data and the rules that keep it consistent. Knows no HTTP and no JSON.
 
+mod agents;
 mod apps;
 pub(crate) mod audit;
+mod bin;
 mod chats;
 mod company;
 mod groups;
@@ -17,19 +19,25 @@ mod roles;
 mod scopes;
 mod secret;
 
+pub(crate) use agents::{
+    Agent, Blueprint, Inherit, Inheritable, Keepers, PrincipalKind, closed_role, closed_scope,
+    open_directory_role,
+};
 pub(crate) use apps::{
-    Application, Apps, ConsentPolicy, Grant, GrantKind, KeyCredential, ServicePrincipal,
+    Application, Apps, ConsentPolicy, Federated, Grant, GrantKind, KeyCredential, OwnScope,
+    PasswordCredential, ServicePrincipal,
 };
 pub(crate) use audit::{
     Actor, Audit, Entry, LOCAL, ModifiedProperty, Place, SignIn, Target, TargetKind,
 };
+pub(crate) use bin::{Bin, Deleted, Remains};
 pub(crate) use chats::{
     Chat, ChatKind, Chats, Counts, DeliveryPolicy, Draft, HostedContent, Lifecycle, Member,
     Message, PREFERRED, Presence, Rich, SET, Sender, StatusMessage, Subscription, Watch, millis,
 };
 pub(crate) use company::{
-    SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, SAMPLE_PASSWORD, TWIN_ADMIN_APP, TWIN_CHAT_APP,
-    sample_method,
+    INSTALLER_APP, PERSONAL_APP, SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, SAMPLE_PASSWORD,
+    TWIN_ADMIN_APP, TWIN_CHAT_APP, sample_method,
 };
 pub(crate) use groups::{Group, Groups, Moved, Rule};
 pub(crate) use ledger::{Effect, Ledger};
@@ -59,6 +67,8 @@ pub(crate) struct Tenant {
     pub(crate) skus: Skus,
     pub(crate) roles: Roles,
     pub(crate) apps: Apps,
+    /// What was deleted of these, for a while.
+    pub(crate) bin: Bin,
     pub(crate) chats: Chats,
     pub(crate) audit: Audit,
     pub(crate) ledger: Ledger,

@@ -58,6 +58,7 @@ fn quirks(world: &mut World, body: &Value) -> Result<(), No> {
             "forcedChangeStopsSignIn" => {
                 directory.forced_change_stops_sign_in = flag(name, value)?;
             }
+            "blueprintTakesAgents" => directory.blueprint_takes_agents = flag(name, value)?,
             "resetTakesMs" => directory.reset_takes_ms = u64::from(number(name, value)?),
             _ => return Err(No::bad(format!("There is no quirk `{name}`."))),
         }
@@ -78,6 +79,7 @@ fn all_quirks(world: &World) -> Value {
         "plansExclude": directory.plans_exclude,
         "passwordReuseRefused": directory.password_reuse_refused,
         "forcedChangeStopsSignIn": directory.forced_change_stops_sign_in,
+        "blueprintTakesAgents": directory.blueprint_takes_agents,
         "resetTakesMs": directory.reset_takes_ms,
     })
 }

@@ -141,6 +141,7 @@ pub(super) async fn one(
 fn call(context: &Context, raw: Raw, address: Address) -> Call {
     let query = raw.query.as_deref().unwrap_or_default();
     Call {
+        cast: None,
         beta: context.beta,
         method: raw.method,
         names: address.names,

@@ -6,10 +6,11 @@ mod tests;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::agents;
 use super::listing::Listing;
 use super::{Answer, Call, Handled, Problem};
 use crate::tenant::audit::events::{self, Trace};
-use crate::tenant::{Role, TEMPLATES, Tenant};
+use crate::tenant::{Role, TEMPLATES, Tenant, open_directory_role};
 use crate::world::{Event, World};
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
@@ -142,6 +143,7 @@ fn add(world: &mut World, call: &Call, role: &Role) -> Result<Answer, Problem> {
     let link = call.body.get("@odata.id").and_then(Value::as_str).unwrap_or_default();
     let key = link.rsplit('/').next().unwrap_or_default();
     let id = principal(&world.tenant, key).ok_or_else(|| Problem::not_found(key))?;
+    open_to(world, id, role.display_name)?;
     let added = world.tenant.roles.get_mut(role.id).is_some_and(|role| role.members.insert(id));
     if !added {
         return Err(Problem::bad_request(
@@ -152,6 +154,15 @@ fn add(world: &mut World, call: &Call, role: &Role) -> Result<Answer, Problem> {
     events::role_changed(world, &Trace::of(call), role, id, true);
     world.emit(Event::Directory { id: role.id });
     Ok(Answer::no_content())
+}
+
+/// Refuses to give an agent identity, or an agent's user, a role that agents can never hold.
+fn open_to(world: &World, principal: Uuid, role: &str) -> Result<(), Problem> {
+    let tenant = &world.tenant;
+    let user = tenant.people.get(principal);
+    let agent = tenant.apps.agent(principal).is_some()
+        || user.is_some_and(|user| user.identity_parent.is_some());
+    if agent && !open_directory_role(role) { Err(agents::closed(role)) } else { Ok(()) }
 }
 
 fn remove(world: &mut World, call: &Call, role: &Role, key: &str) -> Result<Answer, Problem> {

@@ -41,6 +41,8 @@ pub(crate) struct User {
     /// AADSTS number that every sign-in of this person is refused with.
     pub(crate) barred: Option<u32>,
     pub(crate) methods: Methods,
+    /// `identityParentId`: the agent identity whose user this is.
+    pub(crate) identity_parent: Option<Uuid>,
     /// What few people have filled in.
     pub(crate) extra: Option<Box<Extra>>,
 }

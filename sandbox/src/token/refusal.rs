@@ -215,6 +215,44 @@ impl Refusal {
         Self::new(700_024, "invalid_client", text)
     }
 
+    /// From field reports: the number for flows that are closed to agents.
+    pub(super) fn closed_to_agents(id: Uuid) -> Self {
+        let text = format!("Agentic application '{id}' is not permitted to use this flow.");
+        Self::new(82001, "unauthorized_client", text)
+    }
+
+    pub(super) fn no_federation(issuer: &str) -> Self {
+        let text = format!(
+            "No matching federated identity record found for presented assertion issuer \
+             '{issuer}'. Check your federated identity credential Subject, Audience and Issuer \
+             against the presented assertion."
+        );
+        Self::new(700_211, "invalid_client", text)
+    }
+
+    /// The number is from memory.
+    pub(super) fn other_audience(audience: &str) -> Self {
+        let text = format!(
+            "No matching federated identity record found for presented assertion audience \
+             '{audience}'."
+        );
+        Self::new(700_212, "invalid_client", text)
+    }
+
+    /// The number is from memory.
+    pub(super) fn other_subject(subject: &str) -> Self {
+        let text = format!(
+            "No matching federated identity record found for presented assertion subject \
+             '{subject}'."
+        );
+        Self::new(700_213, "invalid_client", text)
+    }
+
+    pub(super) fn only_apps_federate() -> Self {
+        let text = "Only app-only tokens can be used as federated identity credentials.";
+        Self::new(700_229, "invalid_client", text)
+    }
+
     pub(super) fn redirect_uri(uri: &str, id: Uuid) -> Self {
         let text = format!(
             "The redirect URI '{uri}' specified in the request does not match the redirect URIs \
@@ -286,6 +324,25 @@ impl Refusal {
             valid_from.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         );
         Self::new(50173, "invalid_grant", text).because("bad_token")
+    }
+
+    pub(super) fn grant_assertion(reason: &str) -> Self {
+        let text = format!("Assertion failed signature validation. {reason}");
+        Self::new(50013, "invalid_grant", text)
+    }
+
+    /// The number is from memory; the family is 50013.
+    pub(super) fn grant_audience(given: &str, wanted: Uuid) -> Self {
+        let text = format!(
+            "Assertion audience does not match the Client app presenting the assertion. The \
+             audience in the assertion was '{given}' and the expected audience is '{wanted}'."
+        );
+        Self::new(500_131, "invalid_grant", text)
+    }
+
+    pub(super) fn grant_expired() -> Self {
+        let text = "Assertion is not within its valid time range.";
+        Self::new(500_133, "invalid_grant", text)
     }
 
     pub(super) fn device_pending() -> Self {

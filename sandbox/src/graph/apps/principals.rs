@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
 use super::{
-    GRAPH, MANAGEMENT, READ, app_roles, grants, may_write, resource_of, text, unimplemented,
+    GRAPH, MANAGEMENT, READ, api, app_roles, grants, may_write, resource_of, text, unimplemented,
 };
+use crate::graph::agents::{self, Cast};
 use crate::graph::listing::Listing;
 use crate::graph::{Answer, Call, Handled, Problem};
 use crate::tenant::audit::events::{self, Trace, seconds};
-use crate::tenant::{PERMISSIONS, ServicePrincipal, Tenant};
+use crate::tenant::{PERMISSIONS, PrincipalKind, ServicePrincipal, Tenant, closed_role};
 use crate::world::{Event, World};
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
@@ -44,15 +45,23 @@ const PRINCIPALS: Listing<'_> = Listing {
 };
 
 fn list(world: &World, call: &Call) -> Result<Answer, Problem> {
-    call.needs(READ)?;
+    call.needs(READ).or_else(|_| call.needs(agents::readers(call.cast)))?;
     let tenant = &world.tenant;
     let all = tenant.apps.principals.iter();
+    let all = all.filter(|one| match (call.cast, &one.kind) {
+        (None, _)
+        | (Some(Cast::BlueprintPrincipal), PrincipalKind::Blueprint(_))
+        | (Some(Cast::Agent), PrincipalKind::Agent(_)) => true,
+        (Some(_), _) => false,
+    });
     PRINCIPALS.answer(call, all.map(|one| service_principal(tenant, one)).collect())
 }
 
 fn one(world: &World, call: &Call) -> Result<Answer, Problem> {
-    call.needs(READ)?;
-    PRINCIPALS.entity(call, service_principal(&world.tenant, find(world, call)?))
+    let found = find(world, call);
+    let cast = found.as_ref().ok().and_then(|one| Cast::of_principal(one));
+    call.needs(READ).or_else(|_| call.needs(agents::readers(cast)))?;
+    PRINCIPALS.entity(call, service_principal(&world.tenant, found?))
 }
 
 fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
@@ -67,6 +76,10 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         )));
     };
     let (app_id, name) = (application.app_id, application.display_name.clone());
+    if application.blueprint.is_some() {
+        // From memory: an ordinary principal cannot stand for a blueprint.
+        return Err(wrong("appId"));
+    }
     if world.tenant.apps.principal_of(app_id).is_some() {
         return Err(Problem::new(
             409,
@@ -83,6 +96,7 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         display_name: name.clone(),
         enabled: true,
         created: world.now(),
+        kind: PrincipalKind::Application,
     };
     let id = made.id;
     let body = PRINCIPALS.wrapped(call, service_principal(&world.tenant, &made));
@@ -123,10 +137,8 @@ fn delete(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     if microsoft(gone.app_id) {
         return Err(Problem::denied());
     }
-    let apps = &mut world.tenant.apps;
-    apps.principals.retain(|one| one.id != gone.id);
-    apps.grants.retain(|grant| grant.client != gone.id);
-    apps.role_assignments.retain(|(client, _)| *client != gone.id);
+    let now = world.now();
+    world.tenant.bin_principal(gone.id, now);
     let deed = ("Remove service principal", "Delete");
     events::principal_changed(world, &Trace::of(call), gone.id, &gone.display_name, deed);
     world.emit(Event::Directory { id: gone.id });
@@ -168,6 +180,10 @@ fn assign(world: &mut World, call: &Call) -> Result<Answer, Problem> {
             api.app_id
         )));
     };
+    if world.tenant.apps.agent(client).is_some() && closed_role(offered.value) {
+        return Err(agents::closed(offered.value));
+    }
+    agents::replicated(world, client)?;
     let assignment = (client, offered.value.to_owned());
     if world.tenant.apps.role_assignments.contains(&assignment) {
         return Err(Problem::bad_request("Permission being assigned already exists on the object"));
@@ -207,7 +223,10 @@ fn may_assign(world: &World, call: &Call) -> Result<(), Problem> {
     call.needs_role(world, &["Privileged Role Administrator"])
 }
 
-fn find<'a>(world: &'a World, call: &Call) -> Result<&'a ServicePrincipal, Problem> {
+pub(in crate::graph) fn find<'a>(
+    world: &'a World,
+    call: &Call,
+) -> Result<&'a ServicePrincipal, Problem> {
     let key = call.segment(1);
     let id = Uuid::try_parse(key).ok();
     let mut all = world.tenant.apps.principals.iter();
@@ -227,7 +246,8 @@ pub(crate) fn service_principal(tenant: &Tenant, one: &ServicePrincipal) -> Valu
     let owner = if microsoft(one.app_id) { MICROSOFT } else { tenant.id };
     let application = tenant.apps.application(one.app_id);
     let replies = application.map_or(&[][..], |application| &application.redirect_uris);
-    json!({
+    let own_scopes = application.map(api::scopes);
+    let mut shown = json!({
         "id": one.id,
         "deletedDateTime": null,
         "accountEnabled": one.enabled,
@@ -239,14 +259,16 @@ pub(crate) fn service_principal(tenant: &Tenant, one: &ServicePrincipal) -> Valu
         "homepage": null,
         "replyUrls": replies,
         "servicePrincipalNames": [one.app_id],
-        "servicePrincipalType": "Application",
+        "servicePrincipalType": if one.agent().is_some() { "ServiceIdentity" } else { "Application" },
         "signInAudience": if microsoft(one.app_id) { "AzureADMultipleOrgs" } else { "AzureADMyOrg" },
         "tags": [],
         "appRoles": roles_of(one.app_id),
-        "oauth2PermissionScopes": scopes_of(one.app_id),
+        "oauth2PermissionScopes": own_scopes.unwrap_or_else(|| scopes_of(one.app_id)),
         "keyCredentials": [],
         "passwordCredentials": [],
-    })
+    });
+    agents::adorn(one, &mut shown);
+    shown
 }
 
 fn roles_of(api: Uuid) -> Value {

@@ -278,6 +278,9 @@ fn user_property<'a>(tenant: &'a Tenant, user: &'a User, property: &str) -> Oper
             ("issuer", Operand::made(initial_domain(tenant))),
             ("issuerAssignedId", Operand::text(Some(&user.upn))),
         ])]),
+        "identityParentId" => {
+            user.identity_parent.map_or(Operand::Null, |id| Operand::made(id.to_string()))
+        }
         "jobTitle" => Operand::text(user.job_title.as_deref()),
         "lastPasswordChangeDateTime" => Operand::Time(user.password_changed),
         "licenseAssignmentStates" => Operand::List(states(user)),

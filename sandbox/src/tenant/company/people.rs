@@ -65,6 +65,7 @@ fn member(tenant: &Tenant, role: &Role, id: Uuid, manager: Option<Uuid>, number:
         must_change_password: false,
         barred: None,
         methods: Methods::default(),
+        identity_parent: None,
         extra: None,
     }
 }
@@ -127,6 +128,7 @@ impl Crowd {
             must_change_password: false,
             barred: None,
             methods: Methods::default(),
+            identity_parent: None,
             extra: None,
         }
     }
