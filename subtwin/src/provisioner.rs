@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use subtwin_entra::{Expected, Graph, TokenStore, TokenStoreError, Tokens};
+use subtwin_entra::{Expected, Graph, PROVISIONER_SCOPES, TokenStore, TokenStoreError, Tokens};
 use subtwin_kernel::{Secret, UserId};
 use tokio::sync::Mutex;
 use url::Url;
@@ -26,7 +26,7 @@ pub(crate) async fn sign_in(
     show: impl FnOnce(&Url),
 ) -> anyhow::Result<Graph> {
     let client = base.public_client(config, agent.installer);
-    let scopes = SCOPES.map(str::to_owned);
+    let scopes = PROVISIONER_SCOPES.map(str::to_owned);
     let issued =
         subtwin_entra::sign_in(&client, &scopes, "", Expected::Anyone, PATIENCE, show).await?;
     let who = issued.identity.context("the token service does not say who signed in")?;
@@ -65,19 +65,6 @@ impl TokenStore for Fleeting {
     }
 }
 
-/// What making an agent, and taking it back, needs (Graph page "Microsoft Entra Agent ID APIs
-/// overview").
-const SCOPES: [&str; 9] = [
-    "AgentIdentityBlueprint.Create",
-    "AgentIdentityBlueprint.AddRemoveCreds.All",
-    "AgentIdentityBlueprint.DeleteRestore.All",
-    "AgentIdentityBlueprintPrincipal.Create",
-    "AgentIdUser.ReadWrite.All",
-    "Application.Read.All",
-    "DelegatedPermissionGrant.ReadWrite.All",
-    "LicenseAssignment.ReadWrite.All",
-    "User.ReadWrite.All",
-];
 const NAME: &str = "provisioner";
 /// How long a person may take.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);

@@ -33,7 +33,8 @@ pub use needs::{Needs, needs, scopes};
 pub use products::{Product, product};
 pub use progress::{ActsAs, Progress, WrongStage};
 pub use provision::{
-    Agent, Because, Made, Order, Pace, Provisioning, Seat, Stage, Stuck, Thing, seats,
+    Agent, Because, Made, Order, PROVISIONER_SCOPES, Pace, Provisioning, Seat, Stage, Stuck, Thing,
+    seats,
 };
 pub use session::{AgentId, TokenStore, TokenStoreError, Tokens};
 pub use sign_in::{SignInError, sign_in};

@@ -393,5 +393,22 @@ impl Pauses {
     }
 }
 
+/// The delegated permissions of whoever makes agents and takes them back (Graph page "Microsoft Entra
+/// Agent ID APIs overview").
+pub const PROVISIONER_SCOPES: [&str; 13] = [
+    "AgentIdUser.ReadWrite.All",
+    "AgentIdentity.DeleteRestore.All",
+    "AgentIdentity.Read.All",
+    "AgentIdentityBlueprint.AddRemoveCreds.All",
+    "AgentIdentityBlueprint.Create",
+    "AgentIdentityBlueprint.DeleteRestore.All",
+    "AgentIdentityBlueprint.Read.All",
+    "AgentIdentityBlueprintPrincipal.Create",
+    "AgentIdentityBlueprintPrincipal.DeleteRestore.All",
+    "Application.Read.All",
+    "DelegatedPermissionGrant.ReadWrite.All",
+    "LicenseAssignment.ReadWrite.All",
+    "User.ReadWrite.All",
+];
 /// The name under which the blueprint's key is sealed.
 const KEY: &str = "agent/key";

@@ -18,6 +18,7 @@ mod hands;
 mod lookalikes;
 mod planner;
 mod profiles;
+mod provision;
 mod session;
 mod sign_in;
 mod support;

@@ -246,6 +246,11 @@ impl TokenStore for Kept {
         self.0.lock().unwrap().insert(name.to_owned(), token.clone());
         Ok(())
     }
+
+    async fn forget(&self, name: &str) -> Result<(), TokenStoreError> {
+        self.0.lock().unwrap().remove(name);
+        Ok(())
+    }
 }
 
 /// A server and everything that talks to it, as the twin Sam.

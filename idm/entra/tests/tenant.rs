@@ -304,6 +304,6 @@ async fn refresh_token(
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test plays somebody at the control endpoint")]
-fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
 }
