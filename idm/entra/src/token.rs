@@ -12,5 +12,6 @@ pub use claims::{Expected, Identity};
 pub use client::{DeviceCode, DevicePoll, Grant, Issued, TokenClient};
 pub use error::{EntraError, TokenError};
 
+pub(crate) use authorize::random;
 pub(crate) use claims::challenge;
 pub(crate) use error::without_secrets;

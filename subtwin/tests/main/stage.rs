@@ -100,7 +100,7 @@ impl Stage {
     async fn sign_in(&self) {
         let log = self.dir.path().join("sign-in.err");
         let child = program()
-            .args(["sign-in", "--config"])
+            .args(["sign-in", "--no-browser", "--config"])
             .arg(self.config())
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap())
@@ -343,7 +343,10 @@ impl Drop for Guard {
 /// The program itself, with nothing of our own environment that would change it.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_subtwin"));
-    command.env_remove("SUBTWIN_LOG").stdin(Stdio::null());
+    for ours in ["SUBTWIN_LOG", "DISPLAY", "WAYLAND_DISPLAY"] {
+        command.env_remove(ours);
+    }
+    command.stdin(Stdio::null());
     command
 }
 
