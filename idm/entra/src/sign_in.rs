@@ -82,7 +82,7 @@ pub async fn sign_in_in_browser(
     client.token(grant, scopes, expected).await.map_err(SignInError::Token)
 }
 
-fn code(answer: Answer) -> Result<Secret, EntraError> {
+fn code(answer: &Answer) -> Result<Secret, Box<EntraError>> {
     match (&answer.code, &answer.error) {
         (Some(code), None) => Ok(Secret::new(code.clone())),
         _ => Err(answer.refusal("no code")),

@@ -36,7 +36,7 @@ pub async fn admin_consent(
 }
 
 /// The tenant for which consent was given; `None` when it does not say which.
-fn tenant(answer: Answer) -> Result<Option<TenantId>, EntraError> {
+fn tenant(answer: &Answer) -> Result<Option<TenantId>, Box<EntraError>> {
     let given =
         answer.admin_consent.as_deref().is_some_and(|text| text.eq_ignore_ascii_case("true"));
     if !given || answer.error.is_some() {

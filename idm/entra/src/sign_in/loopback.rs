@@ -72,7 +72,7 @@ impl Loopback {
         state: &Secret,
         begin: &Url,
         patience: Duration,
-        read: fn(Answer) -> Result<T, EntraError>,
+        read: fn(&Answer) -> Result<T, Box<EntraError>>,
     ) -> Result<T, SignInError> {
         let (answers, mut answer) = mpsc::channel(1);
         let begin = Mutex::new(Some(begin.clone()));
@@ -90,7 +90,7 @@ impl Loopback {
         let heard = std::pin::pin!(answer.recv());
         let found = match tokio::time::timeout(patience, select(heard, &mut server)).await {
             Ok(Either::Left((Some(Ok(found)), _))) => Ok(found),
-            Ok(Either::Left((Some(Err(error)), _))) => Err(SignInError::Refused(Box::new(error))),
+            Ok(Either::Left((Some(Err(error)), _))) => Err(SignInError::Refused(error)),
             Ok(_) => Err(SignInError::Listen(std::io::ErrorKind::BrokenPipe.into())),
             Err(_) => return Err(SignInError::TooLate(patience)),
         };
@@ -105,8 +105,8 @@ impl Loopback {
 struct Page<T> {
     state: Secret,
     begin: Mutex<Option<Url>>,
-    answers: mpsc::Sender<Result<T, EntraError>>,
-    read: fn(Answer) -> Result<T, EntraError>,
+    answers: mpsc::Sender<Result<T, Box<EntraError>>>,
+    read: fn(&Answer) -> Result<T, Box<EntraError>>,
 }
 
 /// What a browser brings back, of a sign-in or of an administrator's consent.
@@ -123,21 +123,21 @@ pub(super) struct Answer {
 
 impl Answer {
     /// What the token service says went wrong; `otherwise` when it says nothing.
-    pub(super) fn refusal(&self, otherwise: &str) -> EntraError {
-        EntraError::from_redirect(
+    pub(super) fn refusal(&self, otherwise: &str) -> Box<EntraError> {
+        Box::new(EntraError::from_redirect(
             self.error.as_deref().unwrap_or(otherwise),
             self.error_description.as_deref().unwrap_or_default(),
             self.error_subcode.as_deref(),
-        )
+        ))
     }
 }
 
 async fn by_query<T>(State(page): State<Arc<Page<T>>>, Query(answer): Query<Answer>) -> Response {
-    page.take(answer)
+    page.take(&answer)
 }
 
 async fn by_form<T>(State(page): State<Arc<Page<T>>>, Form(answer): Form<Answer>) -> Response {
-    page.take(answer)
+    page.take(&answer)
 }
 
 async fn forward<T>(State(page): State<Arc<Page<T>>>, headers: HeaderMap) -> Response {
@@ -146,7 +146,7 @@ async fn forward<T>(State(page): State<Arc<Page<T>>>, headers: HeaderMap) -> Res
 
 impl<T> Page<T> {
     /// Only an answer to our own request counts; whatever else finds this port changes nothing.
-    fn take(&self, answer: Answer) -> Response {
+    fn take(&self, answer: &Answer) -> Response {
         let presented = answer.state.clone().map(Secret::new);
         if presented.as_ref() != Some(&self.state) {
             return show(
