@@ -172,7 +172,7 @@ class Stage:
     def sign_in(self):
         log = self.room / "sign-in.err"
         child = subprocess.Popen(
-            [self.program, "sign-in", "--config", self.config],
+            [self.program, "sign-in", "--no-browser", "--config", self.config],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=open(log, "w"),

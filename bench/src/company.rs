@@ -78,7 +78,8 @@ impl Company {
     /// Signs the twin in for both of its registrations, as a person with a browser would.
     async fn sign_in(&self) -> anyhow::Result<()> {
         let config = self.config_path()?;
-        let mut signing = Process::start(&self.subtwin, "sign-in", &["--config", config])?;
+        let mut signing =
+            Process::start(&self.subtwin, "sign-in", &["--no-browser", "--config", config])?;
         for _ in 0..2 {
             let url = signing
                 .line(|line| line.trim().starts_with("http").then(|| line.trim().to_owned()))

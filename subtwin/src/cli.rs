@@ -104,6 +104,16 @@ pub struct SignIn {
     /// The twin's configuration.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+    /// Print the address instead of opening a browser; it must be opened on this machine.
+    #[arg(long)]
+    pub no_browser: bool,
+    /// Sign in on another device, by a code typed there; without a screen this is the default.
+    #[arg(long, conflicts_with = "no_browser")]
+    pub device_code: bool,
+    /// Have an administrator agree to what both registrations ask for, once for the tenant; signs
+    /// nobody in.
+    #[arg(long, conflicts_with = "device_code")]
+    pub admin_consent: bool,
 }
 
 /// Options of `subtwin run`.

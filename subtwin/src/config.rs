@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use subtwin_confirm::{Answers, Language, Limits};
-use subtwin_entra::Pace;
+use subtwin_entra::{NationalCloud, Pace};
 use subtwin_kernel::{AppId, ChatId, GroupId, TenantId, Tool, TwinId};
 use subtwin_policy::Policies;
 use url::Url;
@@ -119,9 +119,9 @@ const fn ten() -> u64 {
     10
 }
 
-/// Addresses of the cloud.
+/// Where the cloud is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(from = "WrittenCloud")]
 pub struct Cloud {
     /// The token service.
     pub login: Url,
@@ -131,14 +131,31 @@ pub struct Cloud {
     pub ca_file: Option<PathBuf>,
 }
 
-impl Default for Cloud {
-    #[expect(clippy::expect_used, reason = "two constants")]
-    fn default() -> Self {
+/// As it stands in the file: a cloud's name, and addresses that take precedence over it.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenCloud {
+    name: NationalCloud,
+    login: Option<Url>,
+    graph: Option<Url>,
+    ca_file: Option<PathBuf>,
+}
+
+impl From<WrittenCloud> for Cloud {
+    #[expect(clippy::expect_used, reason = "constants, each parsed in a test")]
+    fn from(written: WrittenCloud) -> Self {
+        let constant = |address| Url::parse(address).expect("a constant");
         Self {
-            login: Url::parse("https://login.microsoftonline.com").expect("a constant"),
-            graph: Url::parse("https://graph.microsoft.com").expect("a constant"),
-            ca_file: None,
+            login: written.login.unwrap_or_else(|| constant(written.name.login())),
+            graph: written.graph.unwrap_or_else(|| constant(written.name.graph())),
+            ca_file: written.ca_file,
         }
+    }
+}
+
+impl Default for Cloud {
+    fn default() -> Self {
+        WrittenCloud::default().into()
     }
 }
 
@@ -441,5 +458,37 @@ fn is_loopback(url: &Url) -> bool {
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         Some(url::Host::Domain(name)) => name == "localhost",
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cloud_is_named_and_an_address_that_is_given_takes_precedence() {
+        let read = |text: &str| toml::from_str::<Cloud>(text);
+        for (name, login, graph) in [
+            ("public", "https://login.microsoftonline.com/", "https://graph.microsoft.com/"),
+            ("usgov", "https://login.microsoftonline.us/", "https://graph.microsoft.us/"),
+            ("usgov-dod", "https://login.microsoftonline.us/", "https://dod-graph.microsoft.us/"),
+            (
+                "china",
+                "https://login.chinacloudapi.cn/",
+                "https://microsoftgraph.chinacloudapi.cn/",
+            ),
+        ] {
+            let cloud = read(&format!("name = '{name}'")).unwrap();
+            assert_eq!((cloud.login.as_str(), cloud.graph.as_str()), (login, graph));
+        }
+        assert_eq!(read("").unwrap(), Cloud::default());
+        let mixed = read("name = 'usgov'\ngraph = 'https://localhost:1'").unwrap();
+        assert_eq!(mixed.login.as_str(), "https://login.microsoftonline.us/");
+        assert_eq!(mixed.graph.as_str(), "https://localhost:1/");
+        let again = read(&toml::to_string(&mixed).unwrap()).unwrap();
+        assert_eq!(again, mixed, "what is written is read back");
+        let unknown = read("name = 'germany'").unwrap_err().to_string();
+        assert!(unknown.contains("usgov-dod"), "{unknown}");
+        assert!(read("names = 'public'").is_err());
     }
 }

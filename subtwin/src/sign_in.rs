@@ -1,52 +1,165 @@
-//! `subtwin sign-in`: the twin's account signs in once for each of its two app registrations.
+//! `subtwin sign-in`: the twin's account signs in once for each of its two app registrations, and
+//! an administrator may agree for the whole tenant.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use subtwin_entra::Expected;
+use subtwin_entra::{DeviceCode, Doorway, Expected, Issued, SignInError, TokenClient};
+use subtwin_kernel::{SystemClock, SystemEntropy};
 use url::Url;
 
+use crate::browser::Browser;
 use crate::config::Config;
-use crate::twin::{Foundations, Registration};
+use crate::twin::{self, Foundations, Registration};
 use crate::{cli, run, say};
 
-/// Signs the twin in.
+/// Signs the twin in, or has an administrator agree.
 ///
 /// # Errors
 /// When nobody signs in, somebody else does, or the tokens cannot be kept.
 pub fn command(options: &cli::SignIn) -> anyhow::Result<()> {
     run::log_to_stderr("info");
     let config = Config::read(&options.config)?;
+    let way = Way::of(options, Browser::find());
     run::runtime()?.block_on(async {
-        sign_in(&config, |url| {
-            say::progress(format_args!(
-                "Open this in a browser of this machine and sign in as {}:\n\n  {url}\n",
-                config.twin.upn
-            ));
-        })
-        .await
-    })?;
-    say::line(format_args!("{} is signed in; start it with `subtwin run`", config.twin.name));
+        if options.admin_consent {
+            return consent(&config, way).await;
+        }
+        let base = Foundations::lay(&config)?;
+        for registration in Registration::BOTH {
+            one(&config, &base, registration, way).await?;
+        }
+        base.store.close().await;
+        say::line(format_args!("{} is signed in; start it with `subtwin run`", config.twin.name));
+        Ok(())
+    })
+}
+
+/// How a person is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// A browser of this machine, which we start.
+    Browser(Browser),
+    /// A browser of this machine, which the person starts.
+    Address,
+    /// Whatever device the person likes.
+    DeviceCode,
+}
+
+impl Way {
+    fn of(options: &cli::SignIn, browser: Option<Browser>) -> Self {
+        match browser {
+            _ if options.device_code => Self::DeviceCode,
+            _ if options.no_browser => Self::Address,
+            Some(browser) => Self::Browser(browser),
+            // Consent is given in a browser or not at all.
+            None if options.admin_consent => Self::Address,
+            None => Self::DeviceCode,
+        }
+    }
+}
+
+/// Signs in for one registration and keeps the tokens.
+async fn one(
+    config: &Config,
+    base: &Foundations,
+    registration: Registration,
+    way: Way,
+) -> anyhow::Result<()> {
+    let client = base.client(config, registration);
+    let scopes = registration.scopes(&config.tools);
+    let upn = &config.twin.upn;
+    let expected = Expected::User(config.twin.id.as_user());
+    let signed = match way {
+        Way::DeviceCode => {
+            let show = |device: &DeviceCode| type_the_code(device, upn, registration);
+            subtwin_entra::sign_in_by_device_code(&client, &scopes, expected, show).await
+        }
+        Way::Browser(_) | Way::Address => {
+            let show = |door: &Doorway| open(door, way, &format!("sign in as {upn}"));
+            subtwin_entra::sign_in_in_browser(&client, &scopes, upn, expected, PATIENCE, show).await
+        }
+    };
+    let issued = signed.or_else(|error| explained(&client, &error, &scopes));
+    let issued: Issued = issued.with_context(|| failed("signing in", registration))?;
+    Ok(base.tokens(config, registration).adopt(issued).await?)
+}
+
+/// Has an administrator agree to what both registrations ask for. Needs neither state nor key.
+async fn consent(config: &Config, way: Way) -> anyhow::Result<()> {
+    let cloud = twin::cloud(config)?;
+    for registration in Registration::BOTH {
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy::default()));
+        let client = TokenClient::new(cloud.clone(), registration.app(config), clock, entropy);
+        let scopes = registration.scopes(&config.tools);
+        let what = format!(
+            "sign in as an administrator, to agree to what the {} registration asks for",
+            registration.name()
+        );
+        let show = |door: &Doorway| open(door, way, &what);
+        let given = subtwin_entra::admin_consent(&client, &scopes, PATIENCE, show).await;
+        given
+            .or_else(|error| explained(&client, &error, &scopes))
+            .with_context(|| failed("consent", registration))?;
+        say::line(format_args!("the tenant agrees to the {} registration", registration.name()));
+    }
+    say::line("it may take two minutes until sign-ins see it; then run `subtwin sign-in`");
     Ok(())
 }
 
-/// Signs in for both registrations; `show` gets each address.
+fn open(door: &Doorway, way: Way, what: &str) {
+    let started = match way {
+        Way::Browser(browser) => browser.open(&door.local),
+        Way::Address | Way::DeviceCode => false,
+    };
+    if started {
+        say::progress(format_args!(
+            "A browser was opened; {what}. If you see none, open this on this machine:\n\n  {}\n",
+            door.address
+        ));
+    } else {
+        say::progress(format_args!(
+            "Open this in a browser of this machine and {what}:\n\n  {}\n",
+            door.address
+        ));
+    }
+}
+
+fn type_the_code(device: &DeviceCode, upn: &str, registration: Registration) {
+    say::progress(format_args!(
+        "For the {} registration, open this on any device, type the code, and sign in as {upn}:\n\
+         \n  {}\n  {}\n\n\
+         A device code can be phished: whoever began the sign-in gets the access, so type only a \
+         code that you see here because you started this.\n",
+        registration.name(),
+        device.verification_uri,
+        device.user_code
+    ));
+}
+
+/// An error in the words of whoever can do something about it.
+fn explained<T>(client: &TokenClient, error: &SignInError, scopes: &[String]) -> anyhow::Result<T> {
+    tracing::debug!(%error, "did not end well");
+    Err(client.obstacle(error, scopes).into())
+}
+
+fn failed(what: &str, registration: Registration) -> String {
+    format!("{what} for the {} registration failed", registration.name())
+}
+
+/// Signs in for both registrations, in a browser; `show` gets each address.
 pub(crate) async fn sign_in(config: &Config, show: impl Fn(&Url)) -> anyhow::Result<()> {
     let base = Foundations::lay(config)?;
     for registration in Registration::BOTH {
         let client = base.client(config, registration);
-        let issued = subtwin_entra::sign_in(
-            &client,
-            &registration.scopes(&config.tools),
-            &config.twin.upn,
-            Expected::User(config.twin.id.as_user()),
-            PATIENCE,
-            &show,
-        )
-        .await
-        .with_context(|| {
-            format!("signing in for the {} registration failed", registration.name())
-        })?;
+        let scopes = registration.scopes(&config.tools);
+        let expected = Expected::User(config.twin.id.as_user());
+        let (upn, show) = (&config.twin.upn, &show);
+        let signed = subtwin_entra::sign_in(&client, &scopes, upn, expected, PATIENCE, show).await;
+        let issued: anyhow::Result<Issued> =
+            signed.or_else(|error| explained(&client, &error, &scopes));
+        let issued = issued.with_context(|| failed("signing in", registration))?;
         base.tokens(config, registration).adopt(issued).await?;
     }
     base.store.close().await;

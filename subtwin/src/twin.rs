@@ -67,6 +67,15 @@ impl Registration {
         }
     }
 
+    /// The registration itself, as the token service knows it.
+    pub(crate) const fn app(self, config: &Config) -> App {
+        let client = match self {
+            Self::Chat => config.twin.chat_app,
+            Self::Admin => config.twin.admin_app,
+        };
+        App { tenant: config.tenant, client, credential: Credential::Public }
+    }
+
     /// What people call it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -113,33 +122,23 @@ impl Foundations {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
         let key = KeyFile::read(&config.state.key_file)?;
         let store = open(&config.state.dir.join("store"), &key, Arc::clone(&entropy))?;
-        let cloud = Cloud::open(&CloudSettings {
-            login: address(&config.cloud.login),
-            graph: address(&config.cloud.graph),
-            extra_ca: config.cloud.ca_file.clone(),
-            ..CloudSettings::default()
-        })?;
-        Ok(Self { cloud, store, clock: Arc::new(SystemClock), entropy })
+        Ok(Self { cloud: cloud(config)?, store, clock: Arc::new(SystemClock), entropy })
     }
 
     /// The client of one registration.
     pub(crate) fn client(&self, config: &Config, registration: Registration) -> TokenClient {
-        let client = match registration {
-            Registration::Chat => config.twin.chat_app,
-            Registration::Admin => config.twin.admin_app,
-        };
-        self.public_client(config, client)
+        self.client_of(registration.app(config))
+    }
+
+    /// The client of an app.
+    fn client_of(&self, app: App) -> TokenClient {
+        let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
+        TokenClient::new(self.cloud.clone(), app, clock, entropy)
     }
 
     /// The client of a registration that has no credential.
     pub(crate) fn public_client(&self, config: &Config, client: AppId) -> TokenClient {
-        let app = App { tenant: config.tenant, client, credential: Credential::Public };
-        TokenClient::new(
-            self.cloud.clone(),
-            app,
-            Arc::clone(&self.clock),
-            Arc::clone(&self.entropy),
-        )
+        self.client_of(App { tenant: config.tenant, client, credential: Credential::Public })
     }
 
     /// The twin's tokens for one registration, from the vault.
@@ -161,6 +160,16 @@ impl Foundations {
             kept,
         )
     }
+}
+
+/// The cloud that a configuration names.
+pub(crate) fn cloud(config: &Config) -> anyhow::Result<Cloud> {
+    Ok(Cloud::open(&CloudSettings {
+        login: address(&config.cloud.login),
+        graph: address(&config.cloud.graph),
+        extra_ca: config.cloud.ca_file.clone(),
+        ..CloudSettings::default()
+    })?)
 }
 
 /// The twin's gate over its directory, without the twin: to ask what the policies say.

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::{Certificate, redirect, retry};
+use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 /// Where the token service and Graph are. The default is the public cloud.
@@ -20,11 +21,52 @@ pub struct CloudSettings {
     pub answer_timeout: Duration,
 }
 
+/// One of Microsoft's clouds, each apart from the others (Graph page "National cloud
+/// deployments"). GCC, unlike GCC High, is in the public one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NationalCloud {
+    /// The public cloud.
+    #[default]
+    Public,
+    /// Microsoft 365 for the US government, GCC High.
+    #[serde(rename = "usgov")]
+    UsGov,
+    /// Microsoft 365 for the US department of defence.
+    #[serde(rename = "usgov-dod")]
+    UsGovDod,
+    /// The cloud that 21Vianet runs in China.
+    China,
+}
+
+impl NationalCloud {
+    /// Its token service.
+    #[must_use]
+    pub const fn login(self) -> &'static str {
+        match self {
+            Self::Public => "https://login.microsoftonline.com",
+            Self::UsGov | Self::UsGovDod => "https://login.microsoftonline.us",
+            Self::China => "https://login.chinacloudapi.cn",
+        }
+    }
+
+    /// Its Microsoft Graph.
+    #[must_use]
+    pub const fn graph(self) -> &'static str {
+        match self {
+            Self::Public => "https://graph.microsoft.com",
+            Self::UsGov => "https://graph.microsoft.us",
+            Self::UsGovDod => "https://dod-graph.microsoft.us",
+            Self::China => "https://microsoftgraph.chinacloudapi.cn",
+        }
+    }
+}
+
 impl Default for CloudSettings {
     fn default() -> Self {
         Self {
-            login: "https://login.microsoftonline.com".to_owned(),
-            graph: "https://graph.microsoft.com".to_owned(),
+            login: NationalCloud::Public.login().to_owned(),
+            graph: NationalCloud::Public.graph().to_owned(),
             extra_ca: None,
             connect_timeout: Duration::from_secs(5),
             answer_timeout: Duration::from_secs(30),
@@ -126,16 +168,16 @@ fn origin(field: &'static str, given: &str) -> Result<String, CloudError> {
     if url.host().is_none() {
         return Err(wrong());
     }
-    let loopback = is_loopback(&url);
     match url.scheme() {
         "https" if bare => Ok(url.origin().ascii_serialization()),
-        "http" if bare && loopback => Ok(url.origin().ascii_serialization()),
+        "http" if bare && is_loopback(&url) => Ok(url.origin().ascii_serialization()),
         "http" if bare => Err(CloudError::Clear { field }),
         _ => Err(wrong()),
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address is one of this machine's own.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -188,6 +230,29 @@ mod tests {
         let cloud = Cloud::open(&CloudSettings::default()).unwrap();
         assert_eq!(cloud.login(), "https://login.microsoftonline.com");
         assert_eq!(cloud.graph(), "https://graph.microsoft.com");
+    }
+
+    #[test]
+    fn every_national_cloud_has_addresses_that_can_be_used_and_shares_no_graph() {
+        let all = [
+            NationalCloud::Public,
+            NationalCloud::UsGov,
+            NationalCloud::UsGovDod,
+            NationalCloud::China,
+        ];
+        let mut graphs: Vec<String> = all
+            .into_iter()
+            .map(|cloud| {
+                let settings = CloudSettings {
+                    login: cloud.login().to_owned(),
+                    graph: cloud.graph().to_owned(),
+                    ..CloudSettings::default()
+                };
+                Cloud::open(&settings).unwrap().graph().to_owned()
+            })
+            .collect();
+        graphs.dedup();
+        assert_eq!(graphs.len(), all.len(), "{graphs:?}");
     }
 
     #[test]

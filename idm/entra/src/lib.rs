@@ -12,6 +12,7 @@ mod graph;
 mod hands;
 mod methods;
 mod needs;
+mod obstacle;
 mod planner;
 mod products;
 mod profile;
@@ -24,12 +25,13 @@ mod trail;
 mod wire;
 
 pub use catalog::{capability, catalog};
-pub use cloud::{Cloud, CloudError, CloudSettings};
+pub use cloud::{Cloud, CloudError, CloudSettings, NationalCloud};
 pub use entra::{Entra, Listed, Standing, Twin};
 pub use graph::{
     Answer, Graph, GraphError, Read, Refused, literal, search_phrase, segment, user_path,
 };
 pub use needs::{Needs, needs, scopes};
+pub use obstacle::{Obstacle, Reason};
 pub use products::{Product, product};
 pub use progress::{ActsAs, Progress, WrongStage};
 pub use provision::{
@@ -37,7 +39,10 @@ pub use provision::{
     seats,
 };
 pub use session::{AgentId, TokenStore, TokenStoreError, Tokens};
-pub use sign_in::{SignInError, sign_in};
+pub use sign_in::{
+    Doorway, SignInError, admin_consent, sign_in, sign_in_by_device_code, sign_in_in_browser,
+    wait_for_device,
+};
 pub use token::{
     App, AssertionKey, AuthorizeRequest, BadKey, ClientKey, Credential, DeviceCode, DevicePoll,
     EntraError, Expected, Facets, Grant, Identity, Issued, TokenClient, TokenError,

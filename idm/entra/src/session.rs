@@ -80,7 +80,7 @@ struct State {
     refresh: Option<Secret>,
     /// What the next token must satisfy.
     challenge: Option<Value>,
-    /// A definite no and when it was given: not asked again for a while.
+    /// A no, and until when it stands: not asked again before.
     refused: Option<(Timestamp, Arc<TokenError>)>,
     rounds: u64,
 }
@@ -152,10 +152,12 @@ impl Tokens {
             if let Some(current) = state.current.as_ref().filter(|bearer| now < bearer.renew_at) {
                 return Ok(current.clone());
             }
-            if let Some((since, error)) = &state.refused
-                && now.duration_since(*since) < REST
+            if let Some((until, error)) = &state.refused
+                && now < *until
             {
-                return Err(error.clone());
+                // Renewing ahead was refused, but there is still time.
+                let current = state.current.clone().filter(|bearer| now < bearer.expires_at);
+                return current.ok_or_else(|| error.clone());
             }
             state.renewal.get_or_insert_with(|| self.0.clone().renew().boxed().shared()).clone()
         };
@@ -198,8 +200,14 @@ impl Session {
         state.renewal = None;
         renewed.map_err(|error| {
             let error = Arc::new(error);
-            if !matches!(*error, TokenError::Unavailable { .. }) {
-                state.refused = Some((self.client.clock.now(), error.clone()));
+            let rest = match &*error {
+                // It names a time (429, 503), and is left alone for that long.
+                TokenError::Unavailable { after, .. } => after.map(|after| after.min(LONGEST_REST)),
+                _ => Some(REST),
+            };
+            if let Some(rest) = rest {
+                let now = self.client.clock.now();
+                state.refused = Some((now.saturating_add(rest).unwrap_or(now), error.clone()));
             }
             error
         })
@@ -324,6 +332,8 @@ async fn identity_client(
 const EXCHANGE: &str = "api://AzureADTokenExchange/.default";
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 /// How long a definite no stands before the token service is asked again.
-const REST: SignedDuration = SignedDuration::from_secs(30);
+const REST: Duration = Duration::from_secs(30);
+/// The longest that a service which is busy is left alone at its own word.
+const LONGEST_REST: Duration = Duration::from_secs(300);
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);

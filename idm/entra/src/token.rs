@@ -14,6 +14,7 @@ pub use client::{DeviceCode, DevicePoll, Grant, Issued, TokenClient};
 pub use error::{EntraError, TokenError};
 pub use key::ClientKey;
 
+pub(crate) use authorize::random;
 pub use claims::Facets;
 pub(crate) use claims::challenge;
 pub(crate) use error::without_secrets;

@@ -71,6 +71,67 @@ async fn a_token_that_has_not_ended_outlives_a_failed_renewal() {
 }
 
 #[tokio::test]
+async fn a_token_that_has_not_ended_is_used_while_a_refused_renewal_rests() {
+    let world = World::new().await;
+    world.server.on("GET /v1.0/me", ok(json!({"id": SAM})));
+    world.graph.get::<Value>(&me()).await.unwrap();
+    world.server.on(&format!("POST {TOKEN}"), entra_error("invalid_grant", 50173));
+    world.clock.advance(Duration::from_secs(3600 - 100));
+    for _ in 0..3 {
+        world.graph.get::<Value>(&me()).await.unwrap();
+    }
+    assert_eq!(world.server.seen("POST", TOKEN).len(), 2, "one renewal was tried, no more");
+}
+
+#[tokio::test]
+async fn however_many_calls_are_refused_one_token_is_asked_for() {
+    let world = World::new().await;
+    for _ in 0..20 {
+        world.server.on("GET /v1.0/me", refuse(401, "InvalidAuthenticationToken", "Expired."));
+    }
+    world.server.on("GET /v1.0/me", ok(json!({"id": SAM})));
+    let read = me();
+    let reads = (0..20).map(|_| world.graph.get::<Value>(&read));
+    let answered = join_all(reads).await.into_iter().filter(Result::is_ok).count();
+    let asked = world.server.seen("POST", TOKEN).len();
+    assert!(answered > 0 && asked == 2, "{answered} answered, {asked} tokens asked for");
+}
+
+#[tokio::test]
+async fn a_token_service_that_names_a_time_is_left_alone_for_that_long() {
+    let world = World::new().await;
+    let busy = Reply::Json(429, vec![("retry-after", "60".to_owned())], Value::Null);
+    world.server.on(&format!("POST {TOKEN}"), busy);
+    world.server.on("GET /v1.0/me", ok(json!({"id": SAM})));
+    for _ in 0..5 {
+        let error = world.graph.get::<Value>(&me()).await.unwrap_err();
+        assert!(matches!(error, GraphError::NoToken { .. }), "{error}");
+    }
+    assert_eq!(world.server.seen("POST", TOKEN).len(), 1);
+    world.server.instead(&format!("POST {TOKEN}"), ok(token("token-1", SAM)));
+    world.clock.advance(Duration::from_secs(59));
+    world.graph.get::<Value>(&me()).await.unwrap_err();
+    world.clock.advance(Duration::from_secs(2));
+    world.graph.get::<Value>(&me()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_tokens_life_is_counted_by_our_own_clock_whatever_the_service_calls_the_time() {
+    for date in ["Tue, 01 Sep 2026 22:00:00 GMT", "Mon, 31 Aug 2026 10:00:00 GMT"] {
+        let world = World::new().await;
+        let mut issued = token("token-1", SAM);
+        issued["expires_on"] = json!("1");
+        let skewed = Reply::Json(200, vec![("date", date.to_owned())], issued);
+        world.server.on(&format!("POST {TOKEN}"), skewed);
+        world.server.on("GET /v1.0/me", ok(json!({"id": SAM})));
+        world.graph.get::<Value>(&me()).await.unwrap();
+        world.clock.advance(Duration::from_secs(3600 - 302));
+        world.graph.get::<Value>(&me()).await.unwrap();
+        assert_eq!(world.server.seen("POST", TOKEN).len(), 1, "{date}");
+    }
+}
+
+#[tokio::test]
 async fn a_definite_no_is_not_asked_for_again_at_once() {
     let world = World::new().await;
     world.server.on(&format!("POST {TOKEN}"), entra_error("invalid_grant", 700_082));
@@ -79,7 +140,7 @@ async fn a_definite_no_is_not_asked_for_again_at_once() {
         let GraphError::NoToken { cause, .. } = error else { panic!("{error}") };
         let TokenError::Refused(refused) = &*cause else { panic!("{cause}") };
         assert_eq!(refused.number, Some(700_082));
-        assert!(refused.remedy().contains("subtwin sign-in"));
+        assert!(refused.reason().remedy().contains("subtwin sign-in"));
     }
     assert_eq!(world.server.seen("POST", TOKEN).len(), 1);
     world.clock.advance(Duration::from_secs(31));

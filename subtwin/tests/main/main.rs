@@ -6,6 +6,8 @@ mod evidence;
 mod faults;
 mod gate;
 mod kills;
+mod secrets;
+mod sign_in;
 mod stage;
 mod story;
 mod yes;

@@ -67,6 +67,13 @@ impl Stage {
 
     /// A tenant and a twin that has signed in and was never started.
     pub(crate) async fn signed_in(setup: &Setup) -> Self {
+        let stage = Self::set(setup).await;
+        stage.sign_in().await;
+        stage
+    }
+
+    /// A tenant and a twin that has a key and a configuration, and has not signed in.
+    pub(crate) async fn set(setup: &Setup) -> Self {
         let dir = TempDir::new().unwrap();
         let facts = dir.path().join("sandbox.out");
         let sandbox = program()
@@ -91,16 +98,14 @@ impl Stage {
         configure(dir.path(), setup);
         succeed(program().arg("keys").arg(dir.path().join("twin.key")));
         let sandbox = sandbox.0.take().unwrap();
-        let stage = Self { dir, control, tenant, sandbox, twin: None, starts: 0 };
-        stage.sign_in().await;
-        stage
+        Self { dir, control, tenant, sandbox, twin: None, starts: 0 }
     }
 
     /// Signs the twin in as its own person would, twice: once for each registration.
     async fn sign_in(&self) {
         let log = self.dir.path().join("sign-in.err");
         let child = program()
-            .args(["sign-in", "--config"])
+            .args(["sign-in", "--no-browser", "--config"])
             .arg(self.config())
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap())
@@ -141,10 +146,15 @@ impl Stage {
 
     /// Starts the twin and waits until it listens.
     pub(crate) async fn start(&mut self) {
+        self.start_with(&mut program()).await;
+    }
+
+    /// Starts it with an environment of its own.
+    pub(crate) async fn start_with(&mut self, program: &mut Command) {
         assert!(self.twin.is_none(), "it runs already");
         self.starts += 1;
         let log = self.log();
-        let twin = program()
+        let twin = program
             .args(["run", "--config"])
             .arg(self.config())
             .stdout(Stdio::null())
@@ -329,7 +339,7 @@ impl Drop for Stage {
 }
 
 /// Ends a process that nobody waited for.
-struct Guard(Option<Child>);
+pub(crate) struct Guard(pub(crate) Option<Child>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
@@ -343,7 +353,10 @@ impl Drop for Guard {
 /// The program itself, with nothing of our own environment that would change it.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_subtwin"));
-    command.env_remove("SUBTWIN_LOG").stdin(Stdio::null());
+    for ours in ["SUBTWIN_LOG", "DISPLAY", "WAYLAND_DISPLAY"] {
+        command.env_remove(ours);
+    }
+    command.stdin(Stdio::null());
     command
 }
 

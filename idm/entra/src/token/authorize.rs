@@ -1,3 +1,5 @@
+use std::fmt;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +11,6 @@ use super::client::scope_parameter;
 use super::{App, TokenError};
 
 /// One authorization code request: what the browser is sent to, and what proves the answer ours.
-#[derive(Debug)]
 pub struct AuthorizeRequest {
     /// Where the browser goes.
     pub url: Url,
@@ -21,6 +22,13 @@ pub struct AuthorizeRequest {
     pub verifier: Secret,
     /// Where the answer comes.
     pub redirect: String,
+}
+
+/// Without the address, which holds `state` and `nonce`.
+impl fmt::Debug for AuthorizeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AuthorizeRequest({})", self.redirect)
+    }
 }
 
 impl AuthorizeRequest {
@@ -45,6 +53,7 @@ impl AuthorizeRequest {
             .append_pair("client_id", &app.client.to_string())
             .append_pair("response_type", "code")
             .append_pair("redirect_uri", redirect)
+            // The code stays out of the address, so out of the browser's history and of logs.
             .append_pair("response_mode", "form_post")
             .append_pair("scope", &scope_parameter(scopes))
             .append_pair("state", state.expose())
@@ -63,7 +72,7 @@ impl AuthorizeRequest {
     }
 }
 
-fn random<const N: usize>(entropy: &dyn Entropy) -> Secret {
+pub(crate) fn random<const N: usize>(entropy: &dyn Entropy) -> Secret {
     let mut bytes = [0; N];
     entropy.fill(&mut bytes);
     Secret::new(URL_SAFE_NO_PAD.encode(bytes))

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use subtwin_kernel::{AppId, Clock, Entropy, Secret, UserId};
+use url::Url;
 
 use super::claims::{claims_parameter, identity};
 use super::{App, AuthorizeRequest, Credential, EntraError, Expected, Identity, TokenError};
@@ -60,12 +61,10 @@ pub struct Issued {
 /// A sign-in that a person completes on another device.
 #[derive(Debug)]
 pub struct DeviceCode {
-    /// What the person types.
+    /// What the person types: letters, digits and hyphens.
     pub user_code: String,
-    /// Where they type it.
-    pub verification_uri: String,
-    /// The service's own words for both.
-    pub message: String,
+    /// Where they type it: an `https` address, or one of this machine.
+    pub verification_uri: Url,
     /// When the code ends.
     pub expires_at: Timestamp,
     /// How long to wait between polls.
@@ -78,6 +77,8 @@ pub struct DeviceCode {
 pub enum DevicePoll {
     /// Not yet; ask again after the interval.
     Pending,
+    /// Not yet, and from now on ask less often (RFC 8628 section 3.5).
+    SlowDown,
     /// Done.
     Issued(Box<Issued>),
 }
@@ -111,6 +112,28 @@ impl TokenClient {
     ) -> Result<AuthorizeRequest, TokenError> {
         let entropy = self.entropy.as_ref();
         AuthorizeRequest::new(&self.cloud.login, &self.app, scopes, redirect, hint, entropy)
+    }
+
+    /// Where an administrator of the tenant agrees, for everybody in it, to what a sign-in for these
+    /// scopes would ask each of them for. The answer comes to `redirect` with `state`.
+    ///
+    /// # Errors
+    /// When the token service's address is not one.
+    pub fn admin_consent_address(
+        &self,
+        scopes: &[String],
+        redirect: &str,
+        state: &Secret,
+    ) -> Result<Url, TokenError> {
+        let mut url =
+            Url::parse(&format!("{}/{}/v2.0/adminconsent", self.cloud.login, self.app.tenant))
+                .map_err(|_| TokenError::Unreadable { what: "the token service's address" })?;
+        url.query_pairs_mut()
+            .append_pair("client_id", &self.app.client.to_string())
+            .append_pair("scope", &scope_parameter(scopes))
+            .append_pair("redirect_uri", redirect)
+            .append_pair("state", state.expose());
+        Ok(url)
     }
 
     /// Trades a grant for a token, once: no retry inside.
@@ -190,10 +213,21 @@ impl TokenClient {
         let scope = scope_parameter(scopes);
         let now = self.clock.now();
         let wire: DeviceWire = self.post("devicecode", &[("scope", &scope)]).await?;
+        let unreadable = |what| TokenError::Unreadable { what };
+        let typeable = |code: &str| {
+            (1..=32).contains(&code.len())
+                && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        if !typeable(&wire.user_code) {
+            return Err(unreadable("the code to type is none"));
+        }
+        let page = Url::parse(&wire.verification_uri)
+            .ok()
+            .filter(|page| page.scheme() == "https" || crate::cloud::is_loopback(page))
+            .ok_or_else(|| unreadable("the page to type the code on has no address"))?;
         Ok(DeviceCode {
             user_code: wire.user_code,
-            verification_uri: wire.verification_uri,
-            message: wire.message.unwrap_or_default(),
+            verification_uri: page,
             expires_at: later(now, wire.expires_in),
             interval: Duration::from_secs(wire.interval.unwrap_or(5).clamp(1, 60)),
             code: Secret::new(wire.device_code),
@@ -212,11 +246,11 @@ impl TokenClient {
     ) -> Result<DevicePoll, TokenError> {
         match self.token(Grant::Device(&device.code), scopes, expected).await {
             Ok(issued) => Ok(DevicePoll::Issued(Box::new(issued))),
-            Err(TokenError::Refused(refused))
-                if refused.error == "authorization_pending" || refused.error == "slow_down" =>
-            {
-                Ok(DevicePoll::Pending)
-            }
+            Err(TokenError::Refused(refused)) => match refused.error.as_str() {
+                "authorization_pending" => Ok(DevicePoll::Pending),
+                "slow_down" => Ok(DevicePoll::SlowDown),
+                _ => Err(TokenError::Refused(refused)),
+            },
             Err(error) => Err(error),
         }
     }
@@ -350,5 +384,4 @@ struct DeviceWire {
     verification_uri: String,
     expires_in: u64,
     interval: Option<u64>,
-    message: Option<String>,
 }

@@ -66,7 +66,10 @@ fn whose(expected: Expected, tenant: TenantId) -> String {
 
 /// What the token service said in its error body. The numbers are hints, not a contract.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{error}`{}: {remedy}", number.map(|n| format!(" (AADSTS{n})")).unwrap_or_default(), remedy = self.remedy())]
+#[error(
+    "`{error}`{}: {}; {}", number.map(|n| format!(" (AADSTS{n})")).unwrap_or_default(),
+    self.reason().sentence(), self.reason().remedy()
+)]
 pub struct EntraError {
     /// OAuth's word for it: `invalid_grant`, `interaction_required`, …
     pub error: String,
@@ -111,10 +114,10 @@ impl EntraError {
     }
 
     /// Reads what comes back to a redirect address instead of a code.
-    pub(crate) fn from_redirect(error: &str, description: &str) -> Self {
+    pub(crate) fn from_redirect(error: &str, description: &str, subcode: Option<&str>) -> Self {
         Self {
             error: without_secrets(error),
-            suberror: None,
+            suberror: subcode.filter(|text| !text.is_empty()).map(without_secrets),
             number: number_in(description),
             description: without_secrets(description.lines().next().unwrap_or_default()),
             trace_id: None,
@@ -126,60 +129,6 @@ impl EntraError {
     #[must_use]
     pub fn needs_sign_in(&self) -> bool {
         matches!(self.error.as_str(), "invalid_grant" | "interaction_required" | "login_required")
-    }
-
-    /// What a person can do about it. A sentence.
-    #[must_use]
-    pub fn remedy(&self) -> &'static str {
-        match (self.number, self.error.as_str(), self.suberror.as_deref()) {
-            (Some(65001), ..) | (_, _, Some("consent_required")) => {
-                "an administrator must grant this app the permissions it asks for"
-            }
-            (Some(90094), ..) => "an administrator must approve this app",
-            (Some(65004), ..) => "the person declined; sign in again and accept",
-            (Some(50173 | 70008 | 700_082 | 54005), ..) | (_, _, Some("bad_token")) => {
-                "the sign-in was revoked or has lapsed; run `subtwin sign-in` again"
-            }
-            (Some(50057), ..) => "the account is disabled; an administrator must enable it",
-            (Some(50055), ..) | (_, _, Some("user_password_expired")) => {
-                "the password has expired; set a new one and sign in again"
-            }
-            (Some(50076 | 50079), ..) => "sign in again with a second factor",
-            (Some(53003), ..) => {
-                "a Conditional Access policy blocks this sign-in; an administrator \
-                 must change the policy or sign in from where it allows"
-            }
-            (Some(50126), ..) => "the user name or password is wrong",
-            (Some(700_016), ..) => {
-                "this tenant does not know the client id; check `client` and `tenant`"
-            }
-            (Some(90002), ..) => "there is no such tenant; check `tenant`",
-            (Some(7_000_112), ..) => "the app is disabled; an administrator must enable it",
-            (Some(7_000_215), ..) => "the client secret is wrong",
-            (Some(7_000_222), ..) => "the app's credential has expired; register a new one",
-            (Some(7_000_218), ..) => {
-                "the app must prove itself: allow public client flows, or configure a certificate"
-            }
-            (Some(700_025), ..) => "the app is a public client; remove its certificate here",
-            (Some(700_027 | 50013 | 500_133), ..) => {
-                "the certificate is not registered on the app, or the clock is wrong"
-            }
-            (Some(70011 | 500_011 | 700_022), ..)
-            | (_, "invalid_scope" | "invalid_resource", _) => {
-                "a permission the app asks for does not exist or does not fit with the others"
-            }
-            (_, "authorization_declined" | "access_denied", _) => "the person declined",
-            (_, "expired_token" | "bad_verification_code", _) => {
-                "the code has expired; start again"
-            }
-            (_, "interaction_required" | "login_required" | "invalid_grant", _) => {
-                "run `subtwin sign-in` again"
-            }
-            (_, "invalid_client" | "unauthorized_client", _) => {
-                "check the app registration and its credential"
-            }
-            _ => "look the code up in Microsoft's list of AADSTS codes",
-        }
     }
 }
 
@@ -212,6 +161,7 @@ pub(crate) fn without_secrets(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Reason;
 
     fn parse(description: &str) -> EntraError {
         let body = serde_json::json!({
@@ -251,7 +201,7 @@ mod tests {
     fn consent_is_recognised_by_its_suberror_too() {
         let body = br#"{"error":"invalid_grant","suberror":"consent_required"}"#;
         let error = EntraError::parse(body).unwrap();
-        assert!(error.remedy().contains("administrator must grant"), "{}", error.remedy());
+        assert_eq!(error.reason(), Reason::ConsentMissing);
         assert!(error.needs_sign_in());
     }
 }
