@@ -28,6 +28,10 @@ pub enum Command {
     Keys(Keys),
     /// Sign the twin in, once; its tokens are kept sealed.
     SignIn(SignIn),
+    /// Have an account of its own made for a person's agent.
+    Promote(Promote),
+    /// Take a person's agent's account away again, and all that was made with it.
+    Demote(Demote),
     /// Run a twin.
     Run(Run),
     /// Show what a twin can do at all: the fixed catalog.
@@ -104,16 +108,52 @@ pub struct SignIn {
     /// The twin's configuration.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+    /// How.
+    #[command(flatten)]
+    pub way: HowToSignIn,
+    /// Have an administrator agree to what both registrations ask for, once for the tenant; signs
+    /// nobody in.
+    #[arg(long, conflicts_with = "device_code")]
+    pub admin_consent: bool,
+}
+
+/// How somebody signs in.
+#[derive(Clone, Debug, Args)]
+pub struct HowToSignIn {
     /// Print the address instead of opening a browser; it must be opened on this machine.
     #[arg(long)]
     pub no_browser: bool,
     /// Sign in on another device, by a code typed there; without a screen this is the default.
     #[arg(long, conflicts_with = "no_browser")]
     pub device_code: bool,
-    /// Have an administrator agree to what both registrations ask for, once for the tenant; signs
-    /// nobody in.
-    #[arg(long, conflicts_with = "device_code")]
-    pub admin_consent: bool,
+}
+
+/// Options of `subtwin promote`.
+#[derive(Clone, Debug, Args)]
+pub struct Promote {
+    /// The agent's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Only say what would be made.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How whoever may make agents signs in.
+    #[command(flatten)]
+    pub way: HowToSignIn,
+}
+
+/// Options of `subtwin demote`.
+#[derive(Clone, Debug, Args)]
+pub struct Demote {
+    /// The agent's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Only say what would be deleted.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How whoever may delete agents signs in.
+    #[command(flatten)]
+    pub way: HowToSignIn,
 }
 
 /// Options of `subtwin run`.

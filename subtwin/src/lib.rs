@@ -10,6 +10,7 @@ pub mod control;
 pub mod demo;
 pub mod keys;
 pub mod policy;
+pub mod promote;
 mod provisioner;
 pub mod run;
 pub mod sandbox;

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use subtwin_entra::{Expected, Graph, PROVISIONER_SCOPES, TokenStore, TokenStoreError, Tokens};
+use subtwin_entra::{
+    Expected, Graph, Issued, PROVISIONER_SCOPES, TokenClient, TokenStore, TokenStoreError, Tokens,
+};
 use subtwin_kernel::{Secret, UserId};
 use tokio::sync::Mutex;
 use url::Url;
 use uuid::Uuid;
 
 use crate::config::{Agent, Config};
+use crate::sign_in::{self, Way};
 use crate::twin::Foundations;
 
 /// Signs somebody in who may make agents. Their tokens are kept in memory, for as long as the
@@ -27,11 +30,34 @@ pub(crate) async fn sign_in(
 ) -> anyhow::Result<Graph> {
     let client = base.public_client(config, agent.installer);
     let scopes = PROVISIONER_SCOPES.map(str::to_owned);
-    let issued =
-        subtwin_entra::sign_in(&client, &scopes, "", Expected::Anyone, PATIENCE, show).await?;
+    let signed =
+        subtwin_entra::sign_in(&client, &scopes, "", Expected::Anyone, PATIENCE, show).await;
+    let issued = signed.map_err(|error| client.obstacle(&error, &scopes))?;
+    graph(client, base, issued).await
+}
+
+/// The same on the command line.
+///
+/// # Errors
+/// As [`sign_in`].
+pub(crate) async fn sign_in_here(
+    config: &Config,
+    agent: &Agent,
+    base: &Foundations,
+    way: Way,
+) -> anyhow::Result<Graph> {
+    let client = base.public_client(config, agent.installer);
+    let scopes = PROVISIONER_SCOPES.map(str::to_owned);
+    let what = "to make agents";
+    let issued = sign_in::signed_in(&client, &scopes, "", Expected::Anyone, way, what).await?;
+    graph(client, base, issued).await
+}
+
+async fn graph(client: TokenClient, base: &Foundations, issued: Issued) -> anyhow::Result<Graph> {
+    let scopes = PROVISIONER_SCOPES.map(str::to_owned).to_vec();
     let who = issued.identity.context("the token service does not say who signed in")?;
     let kept = Arc::new(Fleeting::default());
-    let tokens = Tokens::of_account(client, scopes.to_vec(), who.user, NAME.to_owned(), kept);
+    let tokens = Tokens::of_account(client, scopes, who.user, NAME.to_owned(), kept);
     tokens.adopt(issued).await?;
     Ok(Graph::new(base.cloud.clone(), tokens, Arc::clone(&base.entropy)))
 }

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::browser::Browser;
 use crate::config::Config;
-use crate::twin::{self, Foundations, Registration};
+use crate::twin::{self, Foundations, Registration, life};
 use crate::{cli, run, say};
 
 /// Signs the twin in, or has an administrator agree.
@@ -27,6 +27,16 @@ pub fn command(options: &cli::SignIn) -> anyhow::Result<()> {
             return consent(&config, way).await;
         }
         let base = Foundations::lay(&config)?;
+        if let Some(agent) = &config.agent {
+            let client = base.public_client(&config, agent.app);
+            let scopes = life::OWNERS_SCOPES.map(str::to_owned);
+            let (upn, anyone) = (&agent.owner, Expected::Anyone);
+            let issued = signed_in(&client, &scopes, upn, anyone, way, "for the agent").await?;
+            life::owner_signed_in(&config, agent, &base, issued).await?;
+            base.store.close().await;
+            say::line(format_args!("{upn} is signed in; start {} with `subtwin run`", agent.name));
+            return Ok(());
+        }
         for registration in Registration::BOTH {
             one(&config, &base, registration, way).await?;
         }
@@ -38,7 +48,7 @@ pub fn command(options: &cli::SignIn) -> anyhow::Result<()> {
 
 /// How a person is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     /// A browser of this machine, which we start.
     Browser(Browser),
     /// A browser of this machine, which the person starts.
@@ -49,12 +59,21 @@ enum Way {
 
 impl Way {
     fn of(options: &cli::SignIn, browser: Option<Browser>) -> Self {
+        Self::wanted(&options.way, options.admin_consent, browser)
+    }
+
+    /// What somebody wants, as far as this machine has it.
+    pub(crate) fn wanted(
+        options: &cli::HowToSignIn,
+        in_a_browser: bool,
+        browser: Option<Browser>,
+    ) -> Self {
         match browser {
             _ if options.device_code => Self::DeviceCode,
             _ if options.no_browser => Self::Address,
             Some(browser) => Self::Browser(browser),
             // Consent is given in a browser or not at all.
-            None if options.admin_consent => Self::Address,
+            None if in_a_browser => Self::Address,
             None => Self::DeviceCode,
         }
     }
@@ -71,19 +90,33 @@ async fn one(
     let scopes = registration.scopes(&config.tools);
     let upn = &config.twin.upn;
     let expected = Expected::User(config.twin.id.as_user());
+    let what = format!("for the {} registration", registration.name());
+    let issued = signed_in(&client, &scopes, upn, expected, way, &what).await?;
+    Ok(base.tokens(config, registration).adopt(issued).await?)
+}
+
+/// Signs somebody in: `upn`, or whoever it is when that is empty.
+pub(crate) async fn signed_in(
+    client: &TokenClient,
+    scopes: &[String],
+    upn: &str,
+    expected: Expected,
+    way: Way,
+    what: &str,
+) -> anyhow::Result<Issued> {
+    let who = if upn.is_empty() { "somebody who may" } else { upn };
     let signed = match way {
         Way::DeviceCode => {
-            let show = |device: &DeviceCode| type_the_code(device, upn, registration);
-            subtwin_entra::sign_in_by_device_code(&client, &scopes, expected, show).await
+            let show = |device: &DeviceCode| type_the_code(device, who, what);
+            subtwin_entra::sign_in_by_device_code(client, scopes, expected, show).await
         }
         Way::Browser(_) | Way::Address => {
-            let show = |door: &Doorway| open(door, way, &format!("sign in as {upn}"));
-            subtwin_entra::sign_in_in_browser(&client, &scopes, upn, expected, PATIENCE, show).await
+            let show = |door: &Doorway| open(door, way, &format!("sign in as {who}"));
+            subtwin_entra::sign_in_in_browser(client, scopes, upn, expected, PATIENCE, show).await
         }
     };
-    let issued = signed.or_else(|error| explained(&client, &error, &scopes));
-    let issued: Issued = issued.with_context(|| failed("signing in", registration))?;
-    Ok(base.tokens(config, registration).adopt(issued).await?)
+    let issued = signed.or_else(|error| explained(client, &error, scopes));
+    issued.with_context(|| format!("signing in {what} failed"))
 }
 
 /// Has an administrator agree to what both registrations ask for. Needs neither state nor key.
@@ -126,15 +159,13 @@ fn open(door: &Doorway, way: Way, what: &str) {
     }
 }
 
-fn type_the_code(device: &DeviceCode, upn: &str, registration: Registration) {
+fn type_the_code(device: &DeviceCode, upn: &str, what: &str) {
     say::progress(format_args!(
-        "For the {} registration, open this on any device, type the code, and sign in as {upn}:\n\
+        "Signing in {what}: open this on any device, type the code, and sign in as {upn}:\n\
          \n  {}\n  {}\n\n\
          A device code can be phished: whoever began the sign-in gets the access, so type only a \
          code that you see here because you started this.\n",
-        registration.name(),
-        device.verification_uri,
-        device.user_code
+        device.verification_uri, device.user_code
     ));
 }
 

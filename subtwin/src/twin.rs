@@ -204,10 +204,10 @@ enum AsWhom {
 
 /// What every identity of one twin shares.
 #[derive(Clone, Debug)]
-pub(super) struct Common {
+struct Common {
     pub(super) base: Foundations,
     pub(super) log: Log,
-    pub(super) doors: Doors,
+    doors: Doors,
     /// Where the twin listens.
     pub(super) here: SocketAddr,
     pub(super) tasks: TaskTracker,

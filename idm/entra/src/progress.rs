@@ -234,6 +234,17 @@ impl Progress {
         }
     }
 
+    /// Its last day: nothing is left of it but what it did.
+    ///
+    /// # Errors
+    /// When it never was anybody.
+    pub fn ended(self) -> Result<Self, WrongStage> {
+        match self {
+            Self::SignedOut {} => Err(self.not("signed out")),
+            _ => Ok(Self::SignedOut {}),
+        }
+    }
+
     /// Its account works again.
     ///
     /// # Errors

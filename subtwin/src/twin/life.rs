@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use subtwin_entra::{
-    ActsAs, Agent, Because, Graph, Order, Progress, Provisioning, Read, Stage, Tokens,
+    ActsAs, Agent, Because, Graph, Issued, Order, Progress, Provisioning, Read, Stage, Tokens,
 };
 use subtwin_hear::{Channel, Heard};
 use subtwin_kernel::{ChatId, PrincipalKind, Secret, Tool, UserId, Words};
@@ -220,21 +220,8 @@ impl Life {
         own.desk_for(&self.config, &self.common, Arc::new(channel))
     }
 
-    fn order(&self) -> Order {
-        order(&self.config, &self.agent, self.owner)
-    }
-
     fn provisioning(&self, provisioner: Graph) -> Provisioning {
-        let base = &self.common.base;
-        Provisioning::new(
-            provisioner,
-            base.cloud.clone(),
-            self.order(),
-            Arc::new(Sealed(base.store.clone())),
-            Arc::clone(&base.clock),
-            Arc::clone(&base.entropy),
-        )
-        .at_pace(self.config.pace())
+        provisioning(&self.config, &self.agent, &self.common.base, self.owner, provisioner)
     }
 
     /// After a restart in the middle: what is left may need nobody.
@@ -499,8 +486,27 @@ fn agents_tools(tools: &[Tool]) -> Vec<Tool> {
     tools.iter().filter(can).copied().collect()
 }
 
+/// The making of the agent's account.
+pub(crate) fn provisioning(
+    config: &Config,
+    agent: &config::Agent,
+    base: &Foundations,
+    owner: UserId,
+    provisioner: Graph,
+) -> Provisioning {
+    Provisioning::new(
+        provisioner,
+        base.cloud.clone(),
+        order(config, agent, owner),
+        Arc::new(Sealed(base.store.clone())),
+        Arc::clone(&base.clock),
+        Arc::clone(&base.entropy),
+    )
+    .at_pace(config.pace())
+}
+
 /// What is to be made.
-pub(crate) fn order(config: &Config, agent: &config::Agent, sponsor: UserId) -> Order {
+fn order(config: &Config, agent: &config::Agent, sponsor: UserId) -> Order {
     let tools = agents_tools(&config.tools);
     let chat = CHAT_SCOPES.iter().map(|scope| (*scope).to_owned());
     let mut scopes: Vec<String> = chat.chain(subtwin_entra::scopes(&tools)).collect();
@@ -538,29 +544,16 @@ fn nobody(life: &Life) -> Graph {
     provisioner::nobody(&life.config, &life.agent, &life.common.base)
 }
 
-/// Signs the agent's owner in; `show` gets the address.
-pub(crate) async fn sign_in_owner(
+/// Takes in that the agent's owner has signed in.
+pub(crate) async fn owner_signed_in(
     config: &Config,
     agent: &config::Agent,
-    show: impl Fn(&Url),
+    base: &Foundations,
+    issued: Issued,
 ) -> anyhow::Result<()> {
-    let base = Foundations::lay(config)?;
-    let client = base.public_client(config, agent.app);
-    let issued = subtwin_entra::sign_in(
-        &client,
-        &OWNERS_SCOPES.map(str::to_owned),
-        &agent.owner,
-        subtwin_entra::Expected::Anyone,
-        PATIENCE,
-        &show,
-    )
-    .await
-    .context("signing the owner in failed")?;
     let who = issued.identity.context("the token service does not say who signed in")?.user;
-    let progress = progress(&base.store).await?;
-    let now = base.clock.now();
-    let next = progress.signed_in(who, now)?;
-    let tokens = owners_tokens(config, agent, &base, who);
+    let next = progress(&base.store).await?.signed_in(who, base.clock.now())?;
+    let tokens = owners_tokens(config, agent, base, who);
     tokens.adopt(issued).await?;
     let graph = Graph::new(base.cloud.clone(), tokens, Arc::clone(&base.entropy));
     let read = Read::at("/v1.0/me").option("$select", "id,userPrincipalName");
@@ -570,9 +563,7 @@ pub(crate) async fn sign_in_owner(
         base.store.forget_sealed(OWNERS_TOKEN).await?;
         bail!("`{upn}` signed in; the agent's owner is `{}`", agent.owner);
     }
-    keep(&base.store, &next).await?;
-    base.store.close().await;
-    Ok(())
+    keep(&base.store, &next).await
 }
 
 /// How far the agent came.
@@ -590,13 +581,11 @@ pub(crate) async fn keep(store: &Store, progress: &Progress) -> anyhow::Result<(
 }
 
 /// Delegated permissions an owner can give alone.
-const OWNERS_SCOPES: [&str; 3] = ["Chat.ReadWrite", "ChatMessage.Send", "User.Read"];
+pub(crate) const OWNERS_SCOPES: [&str; 3] = ["Chat.ReadWrite", "ChatMessage.Send", "User.Read"];
 /// Under which name the owner's refresh token is sealed.
-const OWNERS_TOKEN: &str = "token/owner";
+pub(crate) const OWNERS_TOKEN: &str = "token/owner";
 /// Under which name the agent's stage is sealed.
 const PROGRESS: &str = "identity";
-/// How long a person may take to sign in.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// How many days the blueprint's certificate is good for.
 const KEY_DAYS: u16 = 180;
 /// How long the old conversation is asked for a quiet moment, and how often.
