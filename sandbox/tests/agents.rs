@@ -4,6 +4,7 @@ mod behalf;
 mod credentials;
 mod endings;
 mod shop;
+mod trouble;
 
 use reqwest::Method;
 use serde_json::{Value, json};
