@@ -22,6 +22,7 @@
 //! | `POST /sandbox/apps/{appId}/keys` | `{certificate}` (PEM or base64 DER): registers a certificate |
 //! | `POST /sandbox/apps/{appId}/secrets` | makes a client secret |
 //! | `POST /sandbox/apps/{appId}` | `{enabled}` |
+//! | `POST /sandbox/skus/{partNumber}` | `{free}`: so many seats are left |
 //! | `POST /sandbox/issuers` | `{issuer, keys}`: the RSA keys (JWK) of an issuer that federated credentials name |
 //! | `POST /sandbox/consent` | `{policy: "users" \| "admins"}`: who may consent |
 //! | `POST /sandbox/clock` | `{advance_seconds}` |
@@ -226,6 +227,12 @@ fn set_faults(world: &mut World, body: &Value) -> Result<Value, No> {
         faults.refuse_sign_ins.filter(|number| Refusal::by_number(*number).is_none())
     {
         return Err(No::bad(format!("`refuseSignIns` does not know AADSTS{number}.")));
+    }
+    if let Some(number) = faults.refuse_clients.values().find(|it| !Refusal::is_known(**it)) {
+        return Err(No::bad(format!("`refuseClients` does not know AADSTS{number}.")));
+    }
+    if let Some(status) = faults.fail_status.filter(|it| ![500, 502, 503, 504].contains(it)) {
+        return Err(No::bad(format!("`failStatus` is 500, 502, 503 or 504, not {status}.")));
     }
     world.faults = faults;
     world.emit(Event::Faults);

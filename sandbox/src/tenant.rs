@@ -46,7 +46,7 @@ pub(crate) use methods::{
     AccessPass, Method, MethodKind, Methods, PASS_BOUNDS, PassPolicy, Proof, Usability,
 };
 pub(crate) use operations::{Operation, Operations};
-pub(crate) use people::{Extra, People, User};
+pub(crate) use people::{Extra, People, Readiness, User};
 pub(crate) use quirks::Quirks;
 pub(crate) use roles::{Role, Roles, TEMPLATES};
 pub(crate) use scopes::{PERMISSIONS, Permission, permission};

@@ -108,6 +108,10 @@ fn redeem(
     }
     let client = clients::find(world, form.need("client_id")?)?;
     attempt.client = Some((client.app_id, client.name.clone()));
+    let switched = world.faults.refuse_clients.get(&client.app_id);
+    if let Some(refusal) = switched.and_then(|number| Refusal::of_client(*number, &client)) {
+        return Err(refusal);
+    }
     let url = format!("{}{}", request.origin, request.path);
     let proof = clients::authenticate(world, keys, &client, &form, &url)?;
     let grant = Redeeming { client, proof, form };

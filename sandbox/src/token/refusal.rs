@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::clients::{Client, Kind};
 use crate::wire::Response;
 
 /// Why a sign-in or a token was refused.
@@ -92,6 +93,40 @@ impl Refusal {
             90033 => Self::unavailable(),
             _ => return None,
         })
+    }
+
+    /// The refusal of one client that a fault switch names; `None` for numbers no switch can set.
+    pub(super) fn of_client(number: u32, client: &Client) -> Option<Self> {
+        let (id, name) = (client.app_id, client.name.as_str());
+        Some(match number {
+            50013 => Self::grant_assertion("The signature is not valid."),
+            50034 => Self::unknown_user("sandbox"),
+            50057 => Self::blocked_user(),
+            65001 => Self::no_consent(id, name),
+            82001 => Self::closed_to_agents(id),
+            500_133 => Self::grant_expired(),
+            700_016 => Self::unknown_client(&id.to_string(), "sandbox"),
+            700_024 => Self::assertion_time("It has expired."),
+            700_027 => Self::assertion("[Reason - The key was not found.]"),
+            700_211 => Self::no_federation("https://login.microsoftonline.com"),
+            700_229 => Self::only_apps_federate(),
+            7_000_112 => Self::disabled_client(id, name),
+            7_000_215 => Self::wrong_secret(id),
+            7_000_222 => Self::expired_key(id),
+            _ => return Self::by_number(number),
+        })
+    }
+
+    /// Whether a switch for clients knows a number.
+    pub(crate) fn is_known(number: u32) -> bool {
+        let client = Client {
+            app_id: Uuid::nil(),
+            name: String::new(),
+            principal: Uuid::nil(),
+            public: true,
+            kind: Kind::Plain,
+        };
+        Self::of_client(number, &client).is_some()
     }
 
     /// The admin consent endpoint has one OAuth error for everything.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::graph::apps::{find_principal, service_principal};
 use crate::graph::{Answer, Call, Handled, Problem};
-use crate::tenant::{Agent, PrincipalKind, ServicePrincipal};
+use crate::tenant::{Agent, Effect, PrincipalKind, ServicePrincipal};
 use crate::world::World;
 
 /// `POST /servicePrincipals/microsoft.graph.agentIdentityBlueprintPrincipal`.
@@ -155,6 +155,8 @@ fn keep(world: &mut World, call: &Call, made: ServicePrincipal) -> Result<Answer
     if let Value::Object(shown) = service_principal(&world.tenant, &made) {
         body.extend(shown);
     }
+    let deed = if made.agent().is_some() { "agentCreated" } else { "principalCreated" };
+    world.tenant.ledger.count(Effect::Object { deed, object: made.id });
     logged(world, call, &made, ("Add service principal", "Add"));
     world.tenant.apps.principals.push(made);
     Ok(Answer::created(body.into()))
@@ -240,6 +242,8 @@ pub(super) fn bin(world: &mut World, call: &Call, id: Uuid) {
     let Some(found) = found else { return };
     let now = world.now();
     world.tenant.bin_principal(id, now);
+    let deed = if found.agent().is_some() { "agentDeleted" } else { "principalDeleted" };
+    world.tenant.ledger.count(Effect::Object { deed, object: id });
     logged(world, call, &found, ("Remove service principal", "Delete"));
     if found.agent().is_some() && world.tenant.quirks.blueprint_takes_agents {
         bin_users(world, call, id);

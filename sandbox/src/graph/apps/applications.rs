@@ -13,7 +13,9 @@ use crate::graph::agents::{self, Part};
 use crate::graph::listing::Listing;
 use crate::graph::{Answer, Call, Handled, Problem};
 use crate::tenant::audit::events::{self, Trace, seconds};
-use crate::tenant::{Application, KeyCredential, PasswordCredential, Secret, ServicePrincipal};
+use crate::tenant::{
+    Application, Effect, KeyCredential, PasswordCredential, Secret, ServicePrincipal,
+};
 use crate::world::{Event, World};
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
@@ -100,6 +102,8 @@ pub(in crate::graph) fn register(
     }
     let body = APPLICATIONS.wrapped(call, application(&made, &world.tenant.domain));
     let (id, name) = (made.id, made.display_name.clone());
+    let deed = if made.blueprint.is_some() { "blueprintCreated" } else { "applicationCreated" };
+    world.tenant.ledger.count(Effect::Object { deed, object: id });
     world.tenant.apps.applications.push(made);
     let trace = Trace::of(call);
     events::application_changed(world, &trace, id, &name, ("Add application", "Add"));
@@ -119,6 +123,10 @@ fn update(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         change(world, application, &call.body)?;
     }
     let credentials = call.body.get("keyCredentials").is_some();
+    if let Some(one) = &changed {
+        let deed = if credentials { "credentialsChanged" } else { "applicationUpdated" };
+        world.tenant.ledger.count(Effect::Object { deed, object: one.id });
+    }
     if let (Some(slot), Some(changed)) = (world.tenant.apps.applications.get_mut(at), changed) {
         let (id, name) = (changed.id, changed.display_name.clone());
         *slot = changed;
@@ -144,6 +152,8 @@ fn delete(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     for principal in &principals {
         world.tenant.bin_principal(principal.id, now);
     }
+    let deed = if gone.blueprint.is_some() { "blueprintDeleted" } else { "applicationDeleted" };
+    world.tenant.ledger.count(Effect::Object { deed, object: gone.id });
     agents::orphan(world, call, gone.app_id);
     let (trace, name) = (Trace::of(call), &gone.display_name);
     events::application_changed(world, &trace, gone.id, name, ("Delete application", "Delete"));
@@ -196,6 +206,7 @@ fn add_password(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         end,
     });
     let (id, name) = (application.id, application.display_name.clone());
+    world.tenant.ledger.count(Effect::Object { deed: "secretAdded", object: id });
     events::application_changed(world, &Trace::of(call), id, &name, (CREDENTIALS, "Update"));
     let context = "microsoft.graph.passwordCredential";
     let mut answer = Map::new();
@@ -220,6 +231,7 @@ fn remove_password(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     })?;
     application.secrets.remove(secret);
     let (id, name) = (application.id, application.display_name.clone());
+    world.tenant.ledger.count(Effect::Object { deed: "secretRemoved", object: id });
     events::application_changed(world, &Trace::of(call), id, &name, (CREDENTIALS, "Update"));
     Ok(Answer::no_content())
 }

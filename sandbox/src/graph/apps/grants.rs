@@ -10,7 +10,7 @@ use crate::graph::agents;
 use crate::graph::listing::Listing;
 use crate::graph::{Answer, Call, Handled, Problem};
 use crate::tenant::audit::events::{self, Trace};
-use crate::tenant::{Grant, GrantKind, closed_scope};
+use crate::tenant::{Effect, Grant, GrantKind, closed_scope};
 use crate::world::{Event, World};
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
@@ -130,6 +130,7 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     let answer = GRANTS.wrapped(call, permission_grant(&grant));
     let after = Some(joined(&grant.scopes));
     world.tenant.apps.grants.push(grant);
+    world.tenant.ledger.count(Effect::Object { deed: "scopesGiven", object: client });
     events::scopes_granted(world, &Trace::of(call), (client, resource), (None, after));
     world.emit(Event::Directory { id: client });
     Ok(Answer::created(answer))
@@ -149,6 +150,7 @@ fn update(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     let after = Some(joined(&scopes));
     grant.scopes = scopes;
     let (client, resource) = (grant.client, grant.resource);
+    world.tenant.ledger.count(Effect::Object { deed: "scopesChanged", object: client });
     events::scopes_granted(world, &Trace::of(call), (client, resource), (before, after));
     world.emit(Event::Directory { id: client });
     Ok(Answer::no_content())
@@ -158,6 +160,7 @@ fn delete(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     may_write(world, call)?;
     let at = position(world, call)?;
     let gone = world.tenant.apps.grants.remove(at);
+    world.tenant.ledger.count(Effect::Object { deed: "scopesTaken", object: gone.client });
     let before = Some(joined(&gone.scopes));
     let ends = (gone.client, gone.resource);
     events::scopes_granted(world, &Trace::of(call), ends, (before, None));

@@ -10,7 +10,7 @@ use crate::graph::agents::{self, Cast};
 use crate::graph::listing::Listing;
 use crate::graph::{Answer, Call, Handled, Problem};
 use crate::tenant::audit::events::{self, Trace, seconds};
-use crate::tenant::{PERMISSIONS, PrincipalKind, ServicePrincipal, Tenant, closed_role};
+use crate::tenant::{Effect, PERMISSIONS, PrincipalKind, ServicePrincipal, Tenant, closed_role};
 use crate::world::{Event, World};
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
@@ -101,6 +101,7 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     let id = made.id;
     let body = PRINCIPALS.wrapped(call, service_principal(&world.tenant, &made));
     world.tenant.apps.principals.push(made);
+    world.tenant.ledger.count(Effect::Object { deed: "principalCreated", object: id });
     let deed = ("Add service principal", "Add");
     events::principal_changed(world, &Trace::of(call), id, &name, deed);
     world.emit(Event::Directory { id });
@@ -139,6 +140,7 @@ fn delete(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     }
     let now = world.now();
     world.tenant.bin_principal(gone.id, now);
+    world.tenant.ledger.count(Effect::Object { deed: "principalDeleted", object: gone.id });
     let deed = ("Remove service principal", "Delete");
     events::principal_changed(world, &Trace::of(call), gone.id, &gone.display_name, deed);
     world.emit(Event::Directory { id: gone.id });
@@ -189,6 +191,7 @@ fn assign(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         return Err(Problem::bad_request("Permission being assigned already exists on the object"));
     }
     world.tenant.apps.role_assignments.push(assignment);
+    world.tenant.ledger.count(Effect::Object { deed: "appRoleGiven", object: client });
     let trace = Trace::of(call);
     let role = (role, offered.value);
     events::app_role_changed(world, &trace, (client, resource), role, true);
@@ -209,6 +212,7 @@ fn unassign(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     });
     let at = at.ok_or_else(|| Problem::not_found(id))?;
     let (client, role) = world.tenant.apps.role_assignments.remove(at);
+    world.tenant.ledger.count(Effect::Object { deed: "appRoleTaken", object: client });
     let resource = resource_of(&world.tenant, &role);
     let role_id = app_roles().find(|one| one.value == role).map_or(Uuid::nil(), |one| one.id);
     let trace = Trace::of(call);

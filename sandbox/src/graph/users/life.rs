@@ -13,7 +13,7 @@ use crate::graph::objects::{Object, Sight, initial_domain};
 use crate::graph::odata::Query;
 use crate::graph::{Answer, Call, Problem};
 use crate::tenant::audit::events::{self, Trace};
-use crate::tenant::{Deleted, Effect, Methods, Remains, Secret, User};
+use crate::tenant::{Deleted, Effect, Methods, Readiness, Remains, Secret, User};
 use crate::world::{Event, World};
 
 /// The texts that a new user may bring along.
@@ -161,6 +161,7 @@ fn draft(
         must_change_password: false,
         barred: None,
         methods: Methods::default(),
+        teams: Readiness::New,
         identity_parent: None,
         extra: None,
     })
