@@ -10,7 +10,7 @@ use subtwin_kernel::{SystemClock, SystemEntropy};
 use url::Url;
 
 use crate::browser::Browser;
-use crate::config::Config;
+use crate::config::{Config, KeyPlace};
 use crate::twin::{self, Foundations, Registration};
 use crate::{cli, run, say};
 
@@ -77,7 +77,7 @@ async fn one(
             subtwin_entra::sign_in_by_device_code(&client, &scopes, expected, show).await
         }
         Way::Browser(_) | Way::Address => {
-            let show = |door: &Doorway| open(door, way, &format!("sign in as {upn}"));
+            let show = |door: &Doorway| open(config, door, way, &format!("sign in as {upn}"));
             subtwin_entra::sign_in_in_browser(&client, &scopes, upn, expected, PATIENCE, show).await
         }
     };
@@ -97,7 +97,7 @@ async fn consent(config: &Config, way: Way) -> anyhow::Result<()> {
             "sign in as an administrator, to agree to what the {} registration asks for",
             registration.name()
         );
-        let show = |door: &Doorway| open(door, way, &what);
+        let show = |door: &Doorway| open(config, door, way, &what);
         let given = subtwin_entra::admin_consent(&client, &scopes, PATIENCE, show).await;
         given
             .or_else(|error| explained(&client, &error, &scopes))
@@ -108,9 +108,13 @@ async fn consent(config: &Config, way: Way) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open(door: &Doorway, way: Way, what: &str) {
+fn open(config: &Config, door: &Doorway, way: Way, what: &str) {
+    let secret = match &config.state.key {
+        KeyPlace::Env(name) => Some(name.as_str()),
+        KeyPlace::File(_) | KeyPlace::Keyring(_) => None,
+    };
     let started = match way {
-        Way::Browser(browser) => browser.open(&door.local),
+        Way::Browser(browser) => browser.open(&door.local, secret),
         Way::Address | Way::DeviceCode => false,
     };
     if started {
