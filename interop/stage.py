@@ -129,7 +129,7 @@ class Stage:
             self.ca = self.room / "ca" / "ca.pem"
             self.config = self.room / "twin.toml"
             self.configure(helpdesk, gate)
-            self.run("keys", self.room / "twin.key")
+            self.run("keys", "new", self.room / "twin.key")
             self.sign_in()
             self.tenant = self.control("tenant")
             self.people = {one["userPrincipalName"]: one for one in self.tenant["people"]}

@@ -61,7 +61,7 @@ impl Company {
         let config = PathBuf::from(config);
         let desk: Vec<&str> = people.iter().take(helpdesk).map(|one| one.upn.as_str()).collect();
         hire(&config, &desk)?;
-        Process::start(&setup.subtwin, "keys", &[&key])?.ended().await?;
+        Process::start(&setup.subtwin, "keys", &["new", &key])?.ended().await?;
         let company = Self {
             sandbox,
             control,

@@ -1,4 +1,4 @@
-//! Measures what subtwin promises: latency, memory, start, evidence, intake, and that nothing is
+//! Measures what subtwin promises: latency, memory, start, evidence, vault, intake, and that nothing is
 //! lost. Runs the program itself as separate processes. See `README.md` beside it.
 
 mod company;
@@ -18,6 +18,7 @@ mod sample;
 mod soak;
 mod start;
 mod stopwatch;
+mod vault;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +66,7 @@ enum What {
     Memory,
     Start,
     Evidence,
+    Vault,
     Gate,
     Intake,
     Soak,
@@ -102,7 +104,7 @@ fn measure_all(arguments: Arguments, report: &mut Report) -> anyhow::Result<()> 
         Ok(here.with_file_name("subtwin"))
     };
     let subtwin = arguments.subtwin.map_or_else(beside, Ok)?;
-    let alone = matches!(arguments.what, What::Evidence | What::Gate | What::Intake);
+    let alone = matches!(arguments.what, What::Evidence | What::Vault | What::Gate | What::Intake);
     anyhow::ensure!(
         alone || subtwin.is_file(),
         "there is no `{}`; build it with `cargo build --release -p subtwin` or name it with --subtwin",
@@ -126,6 +128,7 @@ fn measure_all(arguments: Arguments, report: &mut Report) -> anyhow::Result<()> 
         What::Latency,
         What::Memory,
         What::Evidence,
+        What::Vault,
         What::Gate,
         What::Intake,
         What::Soak,
@@ -150,6 +153,7 @@ async fn measure(setup: &Setup, what: What) -> anyhow::Result<Figures> {
         What::Memory => memory::measure(setup).await,
         What::Start => start::measure(setup).await,
         What::Evidence => evidence::measure(setup).await,
+        What::Vault => vault::measure(setup).await,
         What::Gate => gate::measure().await,
         What::Intake => intake::measure(setup).await,
         What::Soak => soak::measure(setup).await,

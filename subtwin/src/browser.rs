@@ -24,12 +24,16 @@ impl Browser {
         there.then_some(Self("xdg-open"))
     }
 
-    /// Opens an address, which every user of this machine may see on the command line. Does not
-    /// wait; says whether something was started.
+    /// Opens an address, which every user of this machine may see on the command line. The browser
+    /// does not inherit the variable that `secret` names. Does not wait; says whether something was
+    /// started.
     #[must_use]
-    pub fn open(self, address: &Url) -> bool {
+    pub fn open(self, address: &Url, secret: Option<&str>) -> bool {
         let mut opener = Command::new(self.0);
         opener.arg(address.as_str());
+        if let Some(name) = secret {
+            opener.env_remove(name);
+        }
         opener.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         // It ends by itself, at the latest with us; nothing is read from it.
         opener.spawn().is_ok()

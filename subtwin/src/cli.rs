@@ -24,7 +24,7 @@ pub enum Command {
     Demo(Demo),
     /// Run a sandbox tenant on its own, for any client.
     Sandbox(Sandbox),
-    /// Make the key file that seals a twin's state.
+    /// Make the key that seals a twin's state, or put another one in its place.
     Keys(Keys),
     /// Sign the twin in, once; its tokens are kept sealed.
     SignIn(SignIn),
@@ -96,10 +96,66 @@ pub struct Sandbox {
 
 /// Options of `subtwin keys`.
 #[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 pub struct Keys {
-    /// The key file to make. It must not exist.
+    /// What to do with keys.
+    #[command(subcommand)]
+    pub command: Option<KeysCommand>,
+    /// Short for `keys new FILE`.
+    #[arg(value_name = "FILE", hide = true)]
+    pub file: Option<PathBuf>,
+}
+
+/// What to do with keys.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key.
+    New(NewKey),
+    /// Seal a twin's state with another key. The twin must not run; the old key opens nothing
+    /// afterwards. Interrupted, it can be run again.
+    Rewrap(Rewrap),
+}
+
+/// Options of `subtwin keys new`: where the key goes.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct NewKey {
+    /// Into this file, which must not exist.
     #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    pub file: Option<PathBuf>,
+    /// Into the operating system's keyring, under this name, which must be free.
+    #[arg(long, value_name = "NAME")]
+    pub keyring: Option<String>,
+    /// Onto standard output, as a shell line that sets this environment variable. Whoever sees the
+    /// output has the key.
+    #[arg(long, value_name = "VARIABLE")]
+    pub env: Option<String>,
+}
+
+/// Options of `subtwin keys rewrap`.
+#[derive(Clone, Debug, Args)]
+pub struct Rewrap {
+    /// The twin's configuration, which names the key in force.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Where the other key is.
+    #[command(flatten)]
+    pub to: OtherKey,
+}
+
+/// Where the other key is, or goes.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct OtherKey {
+    /// In this file; made if it is not there.
+    #[arg(long, value_name = "FILE")]
+    pub to_file: Option<PathBuf>,
+    /// In the operating system's keyring, under this name; made if it is not there.
+    #[arg(long, value_name = "NAME")]
+    pub to_keyring: Option<String>,
+    /// In this environment variable, which must be set: `subtwin keys new --env VARIABLE`.
+    #[arg(long, value_name = "VARIABLE")]
+    pub to_env: Option<String>,
 }
 
 /// Options of `subtwin sign-in`.

@@ -161,12 +161,90 @@ impl Default for Cloud {
 
 /// Where state and evidence are kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "WrittenState", into = "WrittenState")]
 pub struct State {
     /// A directory of the twin's own.
     pub dir: PathBuf,
-    /// The key that seals it; keep it elsewhere. Made by `subtwin keys`.
-    pub key_file: PathBuf,
+    /// Where the key is that seals it.
+    pub key: KeyPlace,
+}
+
+/// Where the key is that seals the state. Never on a command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// In a file that its owner alone may read.
+    File(PathBuf),
+    /// In an environment variable of this name.
+    Env(String),
+    /// In the operating system's keyring, under this name.
+    Keyring(String),
+}
+
+impl State {
+    /// Where what is sealed lies.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.dir.join("store")
+    }
+}
+
+/// As it stands in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenState {
+    dir: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_env: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_in_keyring: Option<String>,
+}
+
+impl TryFrom<WrittenState> for State {
+    type Error = String;
+
+    fn try_from(written: WrittenState) -> Result<Self, String> {
+        let key = match (written.key_file, written.key_env, written.key_in_keyring) {
+            (Some(file), None, None) => KeyPlace::File(file),
+            (None, Some(name), None) if is_variable(&name) => KeyPlace::Env(name),
+            // Whoever puts the key itself here by mistake must not find it in a log.
+            (None, Some(_), None) => {
+                return Err("`state.key_env` is the name of an environment variable, such as \
+                            SUBTWIN_KEY: capital letters, digits and underscores"
+                    .to_owned());
+            }
+            (None, None, Some(name)) if !name.trim().is_empty() => KeyPlace::Keyring(name),
+            _ => {
+                return Err("exactly one of `state.key_file`, `state.key_env` and \
+                            `state.key_in_keyring` says where the key is"
+                    .to_owned());
+            }
+        };
+        Ok(Self { dir: written.dir, key })
+    }
+}
+
+impl From<State> for WrittenState {
+    fn from(state: State) -> Self {
+        let mut written =
+            Self { dir: state.dir, key_file: None, key_env: None, key_in_keyring: None };
+        match state.key {
+            KeyPlace::File(path) => written.key_file = Some(path),
+            KeyPlace::Env(name) => written.key_env = Some(name),
+            KeyPlace::Keyring(name) => written.key_in_keyring = Some(name),
+        }
+        written
+    }
+}
+
+/// Whether a text can be the name of an environment variable that holds a key.
+#[must_use]
+pub fn is_variable(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    name.len() <= 64
+        && name.bytes().all(fits)
+        && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }
 
 /// Where Graph reaches the twin.
@@ -361,8 +439,13 @@ impl Config {
         let mut config: Self = toml::from_str(&text)
             .with_context(|| format!("the configuration `{}` is not right", path.display()))?;
         let base = path.parent().unwrap_or(Path::new("."));
-        for file in [&mut config.state.dir, &mut config.state.key_file]
+        let key_file = match &mut config.state.key {
+            KeyPlace::File(path) => Some(path),
+            KeyPlace::Env(_) | KeyPlace::Keyring(_) => None,
+        };
+        for file in [&mut config.state.dir]
             .into_iter()
+            .chain(key_file)
             .chain(&mut config.cloud.ca_file)
             .chain(&mut config.gate.policies)
         {
@@ -393,10 +476,12 @@ impl Config {
                 "the configuration has neither `twin` nor `agent`: who is the twin?"
             ),
         }
-        ensure!(
-            !self.state.key_file.starts_with(&self.state.dir),
-            "`state.key_file` lies inside `state.dir`: keep the key apart from what it seals"
-        );
+        if let KeyPlace::File(path) = &self.state.key {
+            ensure!(
+                !path.starts_with(&self.state.dir),
+                "`state.key_file` lies inside `state.dir`: keep the key apart from what it seals"
+            );
+        }
         ensure!(
             self.memory.retention_minutes > 0,
             "`memory.retention_minutes` is 0: the twin would forget its own questions"
@@ -439,6 +524,12 @@ impl Config {
             };
         }
         Pace::default()
+    }
+
+    /// Whose state it is: the customer's directory. Sealed into the state, which opens for no other.
+    #[must_use]
+    pub fn owner(&self) -> String {
+        format!("tenant {}", self.tenant)
     }
 
     /// How long a conversation is remembered.
@@ -490,5 +581,40 @@ mod tests {
         let unknown = read("name = 'germany'").unwrap_err().to_string();
         assert!(unknown.contains("usgov-dod"), "{unknown}");
         assert!(read("names = 'public'").is_err());
+    }
+
+    #[test]
+    fn exactly_one_place_holds_the_key() {
+        let read = |text: &str| toml::from_str::<State>(&format!("dir = 'state'\n{text}"));
+        for (text, key) in [
+            ("key_file = 'twin.key'", KeyPlace::File("twin.key".into())),
+            ("key_env = 'SUBTWIN_KEY'", KeyPlace::Env("SUBTWIN_KEY".to_owned())),
+            ("key_in_keyring = 'contoso'", KeyPlace::Keyring("contoso".to_owned())),
+        ] {
+            let state = read(text).unwrap();
+            assert_eq!(state.key, key);
+            let again = toml::from_str::<State>(&toml::to_string(&state).unwrap()).unwrap();
+            assert_eq!(again, state, "what is written is read back");
+        }
+        for text in [
+            "",
+            "key_file = 'twin.key'\nkey_env = 'SUBTWIN_KEY'",
+            "key_env = 'A'\nkey_in_keyring = 'b'",
+            "key_in_keyring = ' '",
+        ] {
+            let refused = read(text).unwrap_err().to_string();
+            assert!(refused.contains("exactly one of"), "{text}: {refused}");
+        }
+        assert!(read("key_file = 'twin.key'\nkey = 'x'").is_err(), "no other field");
+    }
+
+    #[test]
+    fn a_key_written_where_its_name_belongs_is_refused() {
+        for name in ["", "9A", "subtwin", "A=B", "mRgU8DdO0xSRfDkV1xk7F6oU6YwO3iQ0v6bTq0eXr2M="] {
+            let refused = toml::from_str::<State>(&format!("dir = 's'\nkey_env = '{name}'"));
+            let refused = refused.unwrap_err();
+            assert!(refused.message().contains("name of an environment variable"), "{refused}");
+            assert!(name.is_empty() || !refused.message().contains(name), "{refused}");
+        }
     }
 }

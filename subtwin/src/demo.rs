@@ -11,7 +11,7 @@ use subtwin_kernel::SystemEntropy;
 use subtwin_sandbox::{Running, Settings};
 use subtwin_store::KeyFile;
 
-use crate::config::{Config, State};
+use crate::config::{Config, KeyPlace, State};
 use crate::control::Control;
 use crate::twin::Twin;
 use crate::{cli, run, sandbox, say, sign_in};
@@ -54,10 +54,11 @@ impl Stage {
         })
         .await?;
         let control = Control::at(running.address)?;
-        let state = State { dir: place.join("twin"), key_file: place.join("twin.key") };
-        if !state.key_file.exists() {
-            KeyFile::create(&state.key_file, &SystemEntropy::default())?;
+        let key_file = place.join("twin.key");
+        if !key_file.exists() {
+            KeyFile::create(&key_file, &SystemEntropy::default())?;
         }
+        let state = State { dir: place.join("twin"), key: KeyPlace::File(key_file) };
         let ca = place.join("sandbox/ca.pem");
         let config = sandbox::config_for(&running, &control, &ca, state).await?;
         sign_in_sam(&config, &control).await?;

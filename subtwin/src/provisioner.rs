@@ -49,7 +49,8 @@ pub(crate) async fn sign_in_here(
     let client = base.public_client(config, agent.installer);
     let scopes = PROVISIONER_SCOPES.map(str::to_owned);
     let what = "to make agents";
-    let issued = sign_in::signed_in(&client, &scopes, "", Expected::Anyone, way, what).await?;
+    let issued =
+        sign_in::signed_in(config, &client, &scopes, "", Expected::Anyone, way, what).await?;
     graph(client, base, issued).await
 }
 

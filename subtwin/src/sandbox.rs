@@ -11,7 +11,7 @@ use subtwin_sandbox::{Running, Settings};
 use url::Url;
 
 use crate::config::{
-    Audit, Cloud, Config, Gate, Human, Memory, Notifications, People, State, Twin,
+    Audit, Cloud, Config, Gate, Human, KeyPlace, Memory, Notifications, People, State, Twin,
 };
 use crate::control::Control;
 use crate::{cli, run, say};
@@ -136,7 +136,7 @@ async fn write_config(
 ) -> anyhow::Result<()> {
     let ca = ca_dir.context("--write-config needs --ca-dir")?.join("ca.pem");
     let ca = fs::canonicalize(&ca).with_context(|| format!("cannot find {}", ca.display()))?;
-    let state = State { dir: "twin-state".into(), key_file: "twin.key".into() };
+    let state = State { dir: "twin-state".into(), key: KeyPlace::File("twin.key".into()) };
     let config = config_for(running, control, &ca, state).await?;
     fs::write(file, toml::to_string_pretty(&config)?)
         .with_context(|| format!("cannot write {}", file.display()))

@@ -10,7 +10,7 @@ use subtwin_kernel::{SystemClock, SystemEntropy};
 use url::Url;
 
 use crate::browser::Browser;
-use crate::config::Config;
+use crate::config::{Config, KeyPlace};
 use crate::twin::{self, Foundations, Registration, life};
 use crate::{cli, run, say};
 
@@ -31,7 +31,8 @@ pub fn command(options: &cli::SignIn) -> anyhow::Result<()> {
             let client = base.public_client(&config, agent.app);
             let scopes = life::OWNERS_SCOPES.map(str::to_owned);
             let (upn, anyone) = (&agent.owner, Expected::Anyone);
-            let issued = signed_in(&client, &scopes, upn, anyone, way, "for the agent").await?;
+            let issued =
+                signed_in(&config, &client, &scopes, upn, anyone, way, "for the agent").await?;
             life::owner_signed_in(&config, agent, &base, issued).await?;
             base.store.close().await;
             say::line(format_args!("{upn} is signed in; start {} with `subtwin run`", agent.name));
@@ -91,12 +92,13 @@ async fn one(
     let upn = &config.twin.upn;
     let expected = Expected::User(config.twin.id.as_user());
     let what = format!("for the {} registration", registration.name());
-    let issued = signed_in(&client, &scopes, upn, expected, way, &what).await?;
+    let issued = signed_in(config, &client, &scopes, upn, expected, way, &what).await?;
     Ok(base.tokens(config, registration).adopt(issued).await?)
 }
 
 /// Signs somebody in: `upn`, or whoever it is when that is empty.
 pub(crate) async fn signed_in(
+    config: &Config,
     client: &TokenClient,
     scopes: &[String],
     upn: &str,
@@ -111,7 +113,7 @@ pub(crate) async fn signed_in(
             subtwin_entra::sign_in_by_device_code(client, scopes, expected, show).await
         }
         Way::Browser(_) | Way::Address => {
-            let show = |door: &Doorway| open(door, way, &format!("sign in as {who}"));
+            let show = |door: &Doorway| open(config, door, way, &format!("sign in as {who}"));
             subtwin_entra::sign_in_in_browser(client, scopes, upn, expected, PATIENCE, show).await
         }
     };
@@ -130,7 +132,7 @@ async fn consent(config: &Config, way: Way) -> anyhow::Result<()> {
             "sign in as an administrator, to agree to what the {} registration asks for",
             registration.name()
         );
-        let show = |door: &Doorway| open(door, way, &what);
+        let show = |door: &Doorway| open(config, door, way, &what);
         let given = subtwin_entra::admin_consent(&client, &scopes, PATIENCE, show).await;
         given
             .or_else(|error| explained(&client, &error, &scopes))
@@ -141,9 +143,13 @@ async fn consent(config: &Config, way: Way) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open(door: &Doorway, way: Way, what: &str) {
+fn open(config: &Config, door: &Doorway, way: Way, what: &str) {
+    let secret = match &config.state.key {
+        KeyPlace::Env(name) => Some(name.as_str()),
+        KeyPlace::File(_) | KeyPlace::Keyring(_) => None,
+    };
     let started = match way {
-        Way::Browser(browser) => browser.open(&door.local),
+        Way::Browser(browser) => browser.open(&door.local, secret),
         Way::Address | Way::DeviceCode => false,
     };
     if started {

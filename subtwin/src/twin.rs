@@ -34,13 +34,14 @@ use subtwin_kernel::{AppId, Clock, Entropy, KeyBytes, SystemClock, SystemEntropy
 use subtwin_policy::Policies;
 use subtwin_primitives::{TwinChange, TwinEvent};
 use subtwin_record::{Log, Recovered};
-use subtwin_store::{KeyFile, OpenError, Store};
+use subtwin_store::{OpenError, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::config::Config;
+use crate::keys;
 use doors::Doors;
 use life::Life;
 use ports::{Borrowed, Sealed};
@@ -107,21 +108,22 @@ impl Foundations {
     pub(crate) fn lay(config: &Config) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&config.state.dir)
             .with_context(|| format!("cannot make `{}`", config.state.dir.display()))?;
-        Self::on(config, Store::open)
+        Self::on(config, Store::open_of)
     }
 
     /// The same to look only, beside a twin that runs.
     fn to_look(config: &Config) -> anyhow::Result<Self> {
-        Self::on(config, Store::look)
+        Self::on(config, Store::look_of)
     }
 
     fn on(
         config: &Config,
-        open: impl Fn(&Path, &KeyBytes, Arc<dyn Entropy>) -> Result<Store, OpenError>,
+        open: impl Fn(&Path, &KeyBytes, &str, Arc<dyn Entropy>) -> Result<Store, OpenError>,
     ) -> anyhow::Result<Self> {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
-        let key = KeyFile::read(&config.state.key_file)?;
-        let store = open(&config.state.dir.join("store"), &key, Arc::clone(&entropy))?;
+        let key = keys::read(&config.state.key)?;
+        let (dir, owner) = (config.state.store(), config.owner());
+        let store = open(&dir, &key, &owner, Arc::clone(&entropy))?;
         Ok(Self { cloud: cloud(config)?, store, clock: Arc::new(SystemClock), entropy })
     }
 

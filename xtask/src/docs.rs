@@ -114,7 +114,7 @@ impl<'a> Tour<'a> {
     fn example_config(&self) -> anyhow::Result<()> {
         let tried = self.shell(
             "mkdir -p example/config && cp $DOCS/operator/twin.toml example/config && \
-             subtwin keys example/twin.key && subtwin run --config example/config/twin.toml",
+             subtwin keys new example/twin.key && subtwin run --config example/config/twin.toml",
             "example",
         )?;
         let refused = tried.all().contains("has not signed in yet");

@@ -56,6 +56,13 @@ const JUDGES: &[Judge] = &[
         patience: Duration::from_secs(240),
     },
     Judge {
+        name: "keyring",
+        runs: Program::Python,
+        script: "keyring.py",
+        on: Stage::Alone,
+        patience: Duration::from_secs(120),
+    },
+    Judge {
         name: "agentbarrier",
         runs: Program::Python,
         script: "agentbarrier_suite.py",
@@ -113,6 +120,9 @@ pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
     }
     if judges.iter().any(|judge| judge.on == Stage::Page) {
         chromium()?;
+    }
+    if judges.iter().any(|judge| judge.name == "keyring") {
+        keyring()?;
     }
     let mut passed = 0;
     let mut failed = Vec::new();
@@ -200,12 +210,29 @@ fn chromium() -> anyhow::Result<()> {
     if inherited("CHROMIUM").is_some() || Path::new(CHROMIUM).exists() {
         return Ok(());
     }
+    let or = format!("there is no {CHROMIUM}: install Chromium, or say where it is in CHROMIUM");
+    system_packages(&["chromium"], &or)
+}
+
+/// A keyring daemon, a bus to reach it, and its own client.
+fn keyring() -> anyhow::Result<()> {
+    let programs = ["dbus-daemon", "dbus-send", "gnome-keyring-daemon", "secret-tool"];
+    let there = |name: &&str| Path::new("/usr/bin").join(name).exists();
+    if programs.iter().all(there) {
+        return Ok(());
+    }
+    let or = "install dbus, GNOME Keyring and libsecret's secret-tool";
+    system_packages(&["dbus", "dbus-bin", "gnome-keyring", "libsecret-tools"], or)
+}
+
+fn system_packages(packages: &[&str], or: &str) -> anyhow::Result<()> {
     let root = Command::new("id").arg("-u").output()?.stdout.trim_ascii() == b"0";
-    ensure!(root, "there is no {CHROMIUM}: install Chromium, or say where it is in CHROMIUM");
+    ensure!(root, "{or}");
     quietly(Command::new("apt-get").args(["update", "-qq"]))?;
     quietly(
         Command::new("apt-get")
-            .args(["install", "-qq", "--yes", "--no-install-recommends", "chromium"])
+            .args(["install", "-qq", "--yes", "--no-install-recommends"])
+            .args(packages)
             .env("DEBIAN_FRONTEND", "noninteractive"),
     )
 }

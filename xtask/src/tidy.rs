@@ -80,6 +80,8 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
         &["subtwin-entra", "subtwin-teams", "subtwin-sandbox", "subtwin", "subtwin-bench"],
         "HTTP leaves from adapters; the sandbox delivers notifications; the binary plays people",
     ),
+    ("dbus", &["subtwin-store"], "one crate asks the keyring"),
+    ("dbus-secret-service", &["subtwin-store"], "one crate asks the keyring"),
     ("tlog_tiles", &["subtwin-record"], "one crate writes evidence"),
     ("signed_note", &["subtwin-record"], "one crate signs evidence"),
     ("cedar-policy", &["subtwin-policy"], "one crate knows how policies are written"),

@@ -3,9 +3,10 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use subtwin_kernel::{Entropy, KeyBytes};
 use zeroize::Zeroizing;
+
+use crate::KeyText;
 
 /// A key file could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +36,11 @@ pub enum KeyFileError {
         mode: u32,
     },
     /// It does not hold a key.
-    #[error("the key file `{}` does not hold 32 bytes in base64", path.display())]
+    #[error(
+        "the key file `{}` does not hold 32 bytes in base64; put the key's copy in its place, or \
+         remove the file if it never sealed anything",
+        path.display()
+    )]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -63,10 +68,7 @@ impl KeyFile {
         }
         let mut text = Zeroizing::new(String::new());
         file.take(Self::LONGEST).read_to_string(&mut text).map_err(io)?;
-        let malformed = || KeyFileError::Malformed { path: path.to_owned() };
-        let bytes = Zeroizing::new(BASE64_STANDARD.decode(text.trim()).map_err(|_| malformed())?);
-        let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| malformed())?;
-        Ok(KeyBytes::new(key))
+        KeyText::read(&text).ok_or_else(|| KeyFileError::Malformed { path: path.to_owned() })
     }
 
     /// Makes a new key and a file for it, with mode 0600. Never replaces a file.
@@ -75,13 +77,17 @@ impl KeyFile {
     /// When the file exists or cannot be written.
     pub fn create(path: &Path, entropy: &dyn Entropy) -> Result<KeyBytes, KeyFileError> {
         let io = |cause| KeyFileError::Io { doing: "create", path: path.to_owned(), cause };
-        let mut bytes = Zeroizing::new([0; 32]);
-        entropy.fill(bytes.as_mut_slice());
-        let text = Zeroizing::new(format!("{}\n", BASE64_STANDARD.encode(bytes.as_slice())));
+        let key = KeyBytes::random(entropy);
+        let text = KeyText::of(&key);
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
-        file.write_all(text.as_bytes()).map_err(io)?;
+        file.write_all(text.expose().as_bytes()).map_err(io)?;
+        file.write_all(b"\n").map_err(io)?;
         file.sync_all().map_err(io)?;
-        Ok(KeyBytes::new(*bytes))
+        // Its name is durable, too: what is sealed with it next must not outlive it.
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let directory = File::open(directory.unwrap_or(Path::new("."))).map_err(io)?;
+        directory.sync_all().map_err(io)?;
+        Ok(key)
     }
 }

@@ -8,12 +8,16 @@
 
 mod intake;
 mod key_file;
+mod key_text;
+mod keyring;
 mod open;
 mod requests;
 mod seal;
 mod store;
 
 pub use key_file::{KeyFile, KeyFileError};
+pub use key_text::KeyText;
+pub use keyring::{Keyring, KeyringError, SystemKeyring, create_in_keyring, read_from_keyring};
 pub use open::OpenError;
 pub use requests::{RequestRow, Stage};
 pub use store::{Store, StoreError};

@@ -16,12 +16,26 @@ pub enum OpenError {
     /// Sealed with another key.
     #[error(
         "the key given is not the one the state in `{}` is sealed with; \
-         give the original key file, or move this directory away to start without its state",
+         give the original key, or move this directory away to start without its state",
         path.display()
     )]
     WrongKey {
         /// The state directory.
         path: PathBuf,
+    },
+    /// It is somebody else's.
+    #[error(
+        "the state in `{}` belongs to {found}, and the configuration names {expected}; \
+         name its own directory, or move this one away to start without its state",
+        path.display()
+    )]
+    NotOurs {
+        /// The state directory.
+        path: PathBuf,
+        /// Whose it should be.
+        expected: String,
+        /// Whose it is.
+        found: String,
     },
     /// The file is not what was written.
     #[error(
@@ -76,9 +90,11 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Of `owner`, if one is named: what nobody owns yet becomes theirs.
     pub(crate) fn open(
         path: &Path,
         key: &KeyBytes,
+        owner: Option<&str>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, OpenError> {
         let io = |cause: io::Error| OpenError::Io { path: path.to_owned(), cause: cause.into() };
@@ -96,6 +112,11 @@ impl State {
         check(path, &connection)?;
         migrate(path, &mut connection)?;
         let seal = unwrap(path, &connection, key, entropy)?;
+        if let Some(owner) = owner
+            && !is_owned(path, &connection, &seal, owner)?
+        {
+            own(path, &connection, &seal, owner)?;
+        }
         Ok(Self { connection, seal: Arc::new(seal), _lock: Some(lock) })
     }
 
@@ -103,6 +124,7 @@ impl State {
     pub(crate) fn look(
         path: &Path,
         key: &KeyBytes,
+        owner: Option<&str>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, OpenError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
@@ -110,6 +132,9 @@ impl State {
             .map_err(|cause| from_sql(path, cause))?;
         migrate(path, &mut connection)?;
         let seal = unwrap(path, &connection, key, entropy)?;
+        if let Some(owner) = owner {
+            is_owned(path, &connection, &seal, owner)?;
+        }
         Ok(Self { connection, seal: Arc::new(seal), _lock: None })
     }
 }
@@ -210,6 +235,40 @@ fn unwrap(
         .map_err(|_| damaged(path, "its data key is not as it was written"))
 }
 
+/// Whether `owner` is the owner: false when nobody is yet, an error when somebody else is.
+fn is_owned(
+    path: &Path,
+    connection: &Connection,
+    seal: &Seal,
+    owner: &str,
+) -> Result<bool, OpenError> {
+    let sealed: Option<Vec<u8>> = connection
+        .query_row("SELECT value FROM sealed WHERE name = ?1", [seal.file_name(OWNER)], |row| {
+            row.get(0)
+        })
+        .optional()
+        .map_err(|cause| from_sql(path, cause))?;
+    let Some(sealed) = sealed else { return Ok(false) };
+    let found = seal
+        .open(OWNER, &sealed)
+        .map_err(|_| damaged(path, "whose it is, is not as it was written"))?;
+    if found.as_slice() == owner.as_bytes() {
+        return Ok(true);
+    }
+    let found = String::from_utf8_lossy(&found).into_owned();
+    Err(OpenError::NotOurs { path: path.to_owned(), expected: owner.to_owned(), found })
+}
+
+fn own(path: &Path, connection: &Connection, seal: &Seal, owner: &str) -> Result<(), OpenError> {
+    let sealed = seal
+        .seal(OWNER, owner.as_bytes())
+        .map_err(|cause| OpenError::Io { path: path.to_owned(), cause: Box::new(cause) })?;
+    connection
+        .execute("INSERT INTO sealed VALUES (?1, ?2)", params![seal.file_name(OWNER), sealed])
+        .map(|_| ())
+        .map_err(|cause| from_sql(path, cause))
+}
+
 fn damaged(path: &Path, what: &str) -> OpenError {
     OpenError::Damaged { path: path.to_owned(), what: what.to_owned() }
 }
@@ -228,6 +287,9 @@ fn from_sql(path: &Path, cause: rusqlite::Error) -> OpenError {
     }
 }
 
+/// Under which name the owner is sealed, and for which context: no value that
+/// [`crate::Store::put_sealed`] kept, whatever its name, can be put in its place.
+const OWNER: &str = "subtwin owner of the state";
 const DATABASE: &str = "state.db";
 const WRITE_AHEAD: &str = "state.db-wal";
 const VERSION: i64 = 1;

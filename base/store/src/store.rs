@@ -55,7 +55,21 @@ impl Store {
     /// # Errors
     /// When the key is wrong, the state is damaged, too new or in use, or the system refuses.
     pub fn open(path: &Path, key: &KeyBytes, entropy: Arc<dyn Entropy>) -> Result<Self, OpenError> {
-        Self::serve(path, State::open(path, key, entropy)?)
+        Self::serve(path, State::open(path, key, None, entropy)?)
+    }
+
+    /// As [`Store::open`], for one owner alone: the first one named is sealed into the state, and
+    /// nobody else opens it, whatever key they share.
+    ///
+    /// # Errors
+    /// As for [`Store::open`], and when the state belongs to somebody else.
+    pub fn open_of(
+        path: &Path,
+        key: &KeyBytes,
+        owner: &str,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, OpenError> {
+        Self::serve(path, State::open(path, key, Some(owner), entropy)?)
     }
 
     /// Opens the state to read only, beside the process that has it open. What would write fails.
@@ -64,7 +78,20 @@ impl Store {
     /// # Errors
     /// When there is no state, the key is wrong, or the system refuses.
     pub fn look(path: &Path, key: &KeyBytes, entropy: Arc<dyn Entropy>) -> Result<Self, OpenError> {
-        Self::serve(path, State::look(path, key, entropy)?)
+        Self::serve(path, State::look(path, key, None, entropy)?)
+    }
+
+    /// As [`Store::look`], for one owner alone.
+    ///
+    /// # Errors
+    /// As for [`Store::look`], and when the state belongs to somebody else.
+    pub fn look_of(
+        path: &Path,
+        key: &KeyBytes,
+        owner: &str,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, OpenError> {
+        Self::serve(path, State::look(path, key, Some(owner), entropy)?)
     }
 
     fn serve(path: &Path, state: State) -> Result<Self, OpenError> {

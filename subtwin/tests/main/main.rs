@@ -6,6 +6,7 @@ mod control;
 mod evidence;
 mod faults;
 mod gate;
+mod keys;
 mod kills;
 mod secrets;
 mod sign_in;

@@ -96,7 +96,7 @@ impl Stage {
         let control = Control::at(said["proxy"].as_str().unwrap());
         let tenant = control.get("tenant").await;
         configure(dir.path(), setup);
-        succeed(program().arg("keys").arg(dir.path().join("twin.key")));
+        succeed(program().args(["keys", "new"]).arg(dir.path().join("twin.key")));
         let sandbox = sandbox.0.take().unwrap();
         Self { dir, control, tenant, sandbox, twin: None, starts: 0 }
     }

@@ -1,9 +1,12 @@
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use subtwin_kernel::{Secret, SystemEntropy};
-use subtwin_store::{KeyFile, KeyFileError, OpenError, StoreError};
+use subtwin_store::{KeyFile, KeyFileError, KeyText, OpenError, Store, StoreError};
 
 use crate::world::{key, open, try_open};
 
@@ -50,7 +53,7 @@ async fn the_files_without_the_key_show_neither_value_nor_name_and_open_for_no_o
     }
     let refused = try_open(directory.path(), 8).unwrap_err();
     assert!(matches!(refused, OpenError::WrongKey { .. }), "{refused}");
-    assert!(refused.to_string().contains("give the original key file"), "{refused}");
+    assert!(refused.to_string().contains("give the original key"), "{refused}");
 }
 
 #[tokio::test]
@@ -123,4 +126,149 @@ fn a_key_file_that_others_may_read_or_that_holds_no_key_is_refused() {
         let refused = KeyFile::read(&path).unwrap_err();
         assert!(matches!(refused, KeyFileError::Malformed { .. }), "{text:?}: {refused}");
     }
+}
+
+#[test]
+fn a_key_as_text_reads_back_whatever_white_space_is_around_it_and_nothing_else_does() {
+    let text = KeyText::of(&key(7));
+    for around in ["", "\n", " \t\r\n"] {
+        let read = KeyText::read(&format!("{around}{}{around}", text.expose())).unwrap();
+        assert_eq!(read.expose(), key(7).expose());
+    }
+    let half = text.expose().split_at(20).0;
+    for wrong in ["", "====", half, &format!("{}AAAA", text.expose())] {
+        assert!(KeyText::read(wrong).is_none(), "{wrong}");
+    }
+}
+
+fn open_of(path: &Path, owner: &str) -> Result<Store, OpenError> {
+    Store::open_of(path, &key(7), owner, Arc::new(SystemEntropy::default()))
+}
+
+fn look_of(path: &Path, owner: &str) -> Result<Store, OpenError> {
+    Store::look_of(path, &key(7), owner, Arc::new(SystemEntropy::default()))
+}
+
+#[tokio::test]
+async fn a_state_opens_for_its_owner_alone_even_where_two_share_a_key() {
+    let directory = tempfile::tempdir().unwrap();
+    // One from before owners were noted becomes that of the first who names itself.
+    open(directory.path()).close().await;
+    look_of(directory.path(), "tenant b").unwrap().close().await;
+    let store = open_of(directory.path(), "tenant a").unwrap();
+    store.put_sealed(NAME, &Secret::new(VALUE.to_owned())).await.unwrap();
+    store.rewrap(&key(7)).await.unwrap();
+    store.close().await;
+
+    for refused in [open_of(directory.path(), "tenant b"), look_of(directory.path(), "tenant b")] {
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, OpenError::NotOurs { .. }), "{refused}");
+        let told = refused.to_string();
+        assert!(told.contains("tenant a") && told.contains("tenant b"), "{told}");
+    }
+    let store = open_of(directory.path(), "tenant a").unwrap();
+    assert_eq!(store.sealed(NAME).await.unwrap().unwrap().expose(), VALUE);
+    assert!(!holds(&every_file_of(directory.path()), "tenant a"), "nor is it there in clear");
+}
+
+#[tokio::test]
+async fn anothers_database_moved_into_a_directory_is_refused() {
+    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    open_of(ours.path(), "tenant a").unwrap().close().await;
+    open_of(theirs.path(), "tenant b").unwrap().close().await;
+    fs::copy(theirs.path().join("state.db"), ours.path().join("state.db")).unwrap();
+    let refused = open_of(ours.path(), "tenant a").unwrap_err();
+    assert!(matches!(refused, OpenError::NotOurs { .. }), "{refused}");
+    // Somebody's owner alone, moved into another state, is damage: it is sealed with the data key.
+    let lift = |path: &Path| -> Vec<(Vec<u8>, Vec<u8>)> {
+        let database = rusqlite::Connection::open(path.join("state.db")).unwrap();
+        let mut rows = database.prepare("SELECT name, value FROM sealed").unwrap();
+        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let other = tempfile::tempdir().unwrap();
+    open_of(other.path(), "tenant a").unwrap().close().await;
+    let (_, value) = lift(ours.path()).remove(0);
+    let database = rusqlite::Connection::open(other.path().join("state.db")).unwrap();
+    database.execute("UPDATE sealed SET value = ?1", [value]).unwrap();
+    database.close().unwrap();
+    let refused = open_of(other.path(), "tenant a").unwrap_err();
+    assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_look_beside_the_process_that_holds_it_reads_and_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open_of(directory.path(), "tenant a").unwrap();
+    store.put_sealed(NAME, &Secret::new(VALUE.to_owned())).await.unwrap();
+    let beside = look_of(directory.path(), "tenant a").unwrap();
+    assert_eq!(beside.sealed(NAME).await.unwrap().unwrap().expose(), VALUE);
+    let refused = beside.put_sealed(NAME, &Secret::new("other".to_owned())).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Database { .. }), "{refused}");
+    assert_eq!(store.sealed(NAME).await.unwrap().unwrap().expose(), VALUE);
+}
+
+#[tokio::test]
+async fn a_damaged_data_key_is_said_to_be_damaged_and_not_taken_for_another_key() {
+    let directory = tempfile::tempdir().unwrap();
+    open(directory.path()).close().await;
+    for damage in [
+        "UPDATE wrapped_key SET wrapped = x'00'",
+        "UPDATE wrapped_key SET wrapped = zeroblob(60)",
+        "DELETE FROM wrapped_key",
+        "DROP TABLE wrapped_key",
+    ] {
+        let database = rusqlite::Connection::open(directory.path().join("state.db")).unwrap();
+        database.execute_batch(damage).unwrap();
+        database.close().unwrap();
+        let refused = try_open(directory.path(), 7).unwrap_err();
+        assert!(matches!(refused, OpenError::Damaged { .. }), "{damage}: {refused}");
+    }
+}
+
+/// Not a test by itself: the process of the next one, which is killed after the rewrapping.
+#[test]
+fn rewraps_a_store_for_another_test() {
+    if let Some(directory) = directory_to_rewrap() {
+        let store = open(Path::new(&directory));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(store.rewrap(&key(9))).unwrap();
+        println!("rewrapped");
+        let _until_killed = std::io::stdin().read_line(&mut String::new());
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how the parent tells its child what to rewrap")]
+fn directory_to_rewrap() -> Option<String> {
+    std::env::var("SUBTWIN_STORE_TEST_REWRAP").ok()
+}
+
+#[tokio::test]
+async fn killed_right_after_rewrapping_the_new_key_opens_and_the_old_one_left_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.put_sealed(NAME, &Secret::new(VALUE.to_owned())).await.unwrap();
+    store.close().await;
+    let database = rusqlite::Connection::open(directory.path().join("state.db")).unwrap();
+    let old: Vec<u8> =
+        database.query_row("SELECT wrapped FROM wrapped_key", [], |row| row.get(0)).unwrap();
+    database.close().unwrap();
+
+    let mut other = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "keys::rewraps_a_store_for_another_test", "--nocapture"])
+        .env("SUBTWIN_STORE_TEST_REWRAP", directory.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(other.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("rewrapped")));
+    other.kill().unwrap();
+    other.wait().unwrap();
+
+    let files = every_file_of(directory.path());
+    assert!(!files.windows(old.len()).any(|window| window == old), "the old wrapping is left");
+    assert!(matches!(try_open(directory.path(), 7), Err(OpenError::WrongKey { .. })));
+    let store = try_open(directory.path(), 9).unwrap();
+    assert_eq!(store.sealed(NAME).await.unwrap().unwrap().expose(), VALUE);
 }
