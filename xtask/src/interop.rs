@@ -28,6 +28,13 @@ const JUDGES: &[Judge] = &[
         patience: Duration::from_secs(120),
     },
     Judge {
+        name: "msal-node",
+        runs: Program::Node,
+        script: "msal_node.mjs",
+        on: Stage::Sandbox,
+        patience: Duration::from_secs(120),
+    },
+    Judge {
         name: "m365",
         runs: Program::Node,
         script: "m365.mjs",
