@@ -28,6 +28,13 @@ const JUDGES: &[Judge] = &[
         patience: Duration::from_secs(120),
     },
     Judge {
+        name: "azure-identity",
+        runs: Program::Python,
+        script: "azure_identity.py",
+        on: Stage::Sandbox,
+        patience: Duration::from_secs(180),
+    },
+    Judge {
         name: "msal-node",
         runs: Program::Node,
         script: "msal_node.mjs",
@@ -162,9 +169,11 @@ fn copy(from: &Path, kit: &Path) -> anyhow::Result<()> {
 fn python_packages(kit: &Path) -> anyhow::Result<()> {
     once(kit, "venv", &["requirements.txt"], || {
         quietly(Command::new("python3").args(["-m", "venv", "venv"]).current_dir(kit))?;
-        let install = ["install", "-qq", "--no-deps", "--no-input", "--disable-pip-version-check"];
+        // Not compiled: a judge imports little of what large packages bring along.
+        let install = ["install", "-qq", "--no-deps", "--no-compile", "--no-input"];
         let mut pip = Command::new(kit.join("venv/bin/pip"));
-        quietly(pip.args(install).args(["-r", "requirements.txt"]).current_dir(kit))
+        pip.args(install).arg("--disable-pip-version-check");
+        quietly(pip.args(["-r", "requirements.txt"]).current_dir(kit))
     })
 }
 
