@@ -9,6 +9,7 @@ mod company;
 mod groups;
 mod ledger;
 mod licences;
+mod manifests;
 mod methods;
 mod operations;
 mod people;
@@ -34,6 +35,7 @@ pub(crate) use company::{
 pub(crate) use groups::{Group, Groups, Moved, Rule};
 pub(crate) use ledger::{Effect, Ledger};
 pub(crate) use licences::{AssignedLicence, Conflict, Sku, Skus, Unlicensed, Wanted};
+pub(crate) use manifests::Manifests;
 pub(crate) use methods::{
     AccessPass, Method, MethodKind, Methods, PASS_BOUNDS, PassPolicy, Proof, Usability,
 };
@@ -59,6 +61,8 @@ pub(crate) struct Tenant {
     pub(crate) skus: Skus,
     pub(crate) roles: Roles,
     pub(crate) apps: Apps,
+    /// What apps and their principals say beside what the sandbox acts on.
+    pub(crate) manifests: Manifests,
     pub(crate) chats: Chats,
     pub(crate) audit: Audit,
     pub(crate) ledger: Ledger,

@@ -2,6 +2,8 @@
 
 mod applications;
 mod grants;
+mod manifest;
+mod owners;
 mod principals;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ pub(super) enum Resource {
     Graph,
     Manage,
     Azure,
+    Portal,
 }
 
 impl Resource {
@@ -46,7 +47,7 @@ impl Resource {
                 .iter()
                 .find(|known| known.eq_ignore_ascii_case(name))
                 .map(|known| (*known, true)),
-            Self::Azure => name
+            Self::Azure | Self::Portal => name
                 .eq_ignore_ascii_case("user_impersonation")
                 .then_some(("user_impersonation", false)),
         }
@@ -57,7 +58,7 @@ impl Resource {
         match self {
             Self::Graph => !MANAGE.contains(&name),
             Self::Manage => MANAGE.contains(&name),
-            Self::Azure => false,
+            Self::Azure | Self::Portal => false,
         }
     }
 }
@@ -121,7 +122,7 @@ fn split<'a>(word: &'a str, tenant: &str) -> Result<(Resource, &'a str), Refusal
     Ok((resource, name))
 }
 
-const RESOURCES: [(Resource, &str, &[&str]); 3] = [
+const RESOURCES: [(Resource, &str, &[&str]); 4] = [
     (Resource::Graph, "00000003-0000-0000-c000-000000000000", &["https://graph.microsoft.com"]),
     (Resource::Manage, "c5393580-f805-4401-95e8-94b7a6ef2fc2", &["https://manage.office.com"]),
     (
@@ -129,6 +130,8 @@ const RESOURCES: [(Resource, &str, &[&str]); 3] = [
         "797f4846-ba00-4fd7-9dba-dac1f8f63013",
         &["https://management.azure.com", "https://management.core.windows.net"],
     ),
+    // It has no address of its own: its id is its name.
+    (Resource::Portal, super::PORTAL, &[super::PORTAL]),
 ];
 
 /// Permissions of the Office 365 Management APIs, delegated and application alike.

@@ -1,10 +1,11 @@
 //! `servicePrincipals` and the application roles granted to them.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::{Uuid, uuid};
 
 use super::{
-    GRAPH, MANAGEMENT, READ, app_roles, grants, may_write, resource_of, text, unimplemented,
+    GRAPH, MANAGEMENT, READ, app_roles, grants, manifest, may_write, owners, resource_of, text,
+    unimplemented,
 };
 use crate::graph::listing::Listing;
 use crate::graph::{Answer, Call, Handled, Problem};
@@ -20,6 +21,9 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
         ("GET", ["serviceprincipals", _]) => one(world, call),
         ("PATCH", ["serviceprincipals", _]) => update(world, call),
         ("DELETE", ["serviceprincipals", _]) => delete(world, call),
+        ("GET", ["serviceprincipals", _, "owners"]) => {
+            find(world, call).and_then(|principal| owners::list(world, call, principal.id))
+        }
         ("GET", ["serviceprincipals", _, "oauth2permissiongrants"]) => {
             find(world, call).and_then(|principal| grants::of_client(world, call, principal.id))
         }
@@ -38,7 +42,15 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
 
 const PRINCIPALS: Listing<'_> = Listing {
     context: "servicePrincipals",
-    filterable: &["accountEnabled", "appId", "displayName", "id", "servicePrincipalType"],
+    filterable: &[
+        "accountEnabled",
+        "appId",
+        "displayName",
+        "id",
+        "servicePrincipalNames",
+        "servicePrincipalType",
+        "tags",
+    ],
     page: 100,
     orderable: None,
 };
@@ -47,12 +59,12 @@ fn list(world: &World, call: &Call) -> Result<Answer, Problem> {
     call.needs(READ)?;
     let tenant = &world.tenant;
     let all = tenant.apps.principals.iter();
-    PRINCIPALS.answer(call, all.map(|one| service_principal(tenant, one)).collect())
+    PRINCIPALS.answer(call, all.map(|one| shown(tenant, one)).collect())
 }
 
 fn one(world: &World, call: &Call) -> Result<Answer, Problem> {
     call.needs(READ)?;
-    PRINCIPALS.entity(call, service_principal(&world.tenant, find(world, call)?))
+    PRINCIPALS.entity(call, shown(&world.tenant, find(world, call)?))
 }
 
 fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
@@ -67,6 +79,9 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         )));
     };
     let (app_id, name) = (application.app_id, application.display_name.clone());
+    let mut fields = call.body.as_object().cloned().unwrap_or_default();
+    fields.remove("appId");
+    let (enabled, said) = described(&fields)?;
     if world.tenant.apps.principal_of(app_id).is_some() {
         return Err(Problem::new(
             409,
@@ -81,11 +96,14 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         id: world.guid(),
         app_id,
         display_name: name.clone(),
-        enabled: true,
+        enabled: enabled.unwrap_or(true),
         created: world.now(),
     };
     let id = made.id;
-    let body = PRINCIPALS.wrapped(call, service_principal(&world.tenant, &made));
+    let kept = world.tenant.manifests.of(id);
+    kept.said = said;
+    kept.owners.extend(call.caller.user);
+    let body = PRINCIPALS.wrapped(call, shown(&world.tenant, &made));
     world.tenant.apps.principals.push(made);
     let deed = ("Add service principal", "Add");
     events::principal_changed(world, &Trace::of(call), id, &name, deed);
@@ -99,22 +117,37 @@ fn update(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     let Value::Object(fields) = &call.body else {
         return Err(Problem::bad_request("The request body must be a JSON object."));
     };
-    if let Some(other) = fields.keys().find(|name| *name != "accountEnabled") {
-        return Err(Problem::unsupported(format!(
-            "The sandbox does not change `{other}` of a service principal."
-        )));
-    }
-    let enabled = fields.get("accountEnabled").and_then(Value::as_bool);
-    let enabled = enabled.ok_or_else(|| wrong("accountEnabled"))?;
+    let (enabled, said) = described(fields)?;
     let mut all = world.tenant.apps.principals.iter_mut();
     if let Some(principal) = all.find(|one| one.id == id) {
-        principal.enabled = enabled;
+        principal.enabled = enabled.unwrap_or(principal.enabled);
+        world.tenant.manifests.of(id).said.extend(said);
         let name = principal.display_name.clone();
         let deed = ("Update service principal", "Update");
         events::principal_changed(world, &Trace::of(call), id, &name, deed);
         world.emit(Event::Directory { id });
     }
     Ok(Answer::no_content())
+}
+
+/// What a body says about a service principal: whether it is enabled, and what is only kept.
+fn described(fields: &Map<String, Value>) -> Result<(Option<bool>, Map<String, Value>), Problem> {
+    let (mut enabled, mut said) = (None, Map::new());
+    for (name, value) in fields.iter().filter(|(name, _)| !name.starts_with('@')) {
+        if name == "accountEnabled" {
+            // One shipped client writes it as text.
+            let flag = value.as_bool().or_else(|| value.as_str()?.to_lowercase().parse().ok());
+            enabled = Some(flag.ok_or_else(|| wrong(name))?);
+            continue;
+        }
+        let value = manifest::said_of_principal(name, value).ok_or_else(|| {
+            Problem::unsupported(format!(
+                "The sandbox does not change `{name}` of a service principal."
+            ))
+        })?;
+        said.insert(name.clone(), value?);
+    }
+    Ok((enabled, said))
 }
 
 fn delete(world: &mut World, call: &Call) -> Result<Answer, Problem> {
@@ -222,6 +255,15 @@ fn microsoft(app_id: Uuid) -> bool {
     app_id == GRAPH || app_id == MANAGEMENT
 }
 
+/// A `servicePrincipal` with everything that was said about it.
+fn shown(tenant: &Tenant, one: &ServicePrincipal) -> Value {
+    let mut shown = service_principal(tenant, one);
+    if let (Value::Object(shown), Some(kept)) = (&mut shown, tenant.manifests.get(one.id)) {
+        shown.extend(kept.said.clone());
+    }
+    shown
+}
+
 /// A `servicePrincipal`.
 pub(crate) fn service_principal(tenant: &Tenant, one: &ServicePrincipal) -> Value {
     let owner = if microsoft(one.app_id) { MICROSOFT } else { tenant.id };
@@ -242,7 +284,7 @@ pub(crate) fn service_principal(tenant: &Tenant, one: &ServicePrincipal) -> Valu
         "servicePrincipalType": "Application",
         "signInAudience": if microsoft(one.app_id) { "AzureADMultipleOrgs" } else { "AzureADMyOrg" },
         "tags": [],
-        "appRoles": roles_of(one.app_id),
+        "appRoles": manifest::own_roles(tenant, one.app_id).unwrap_or_else(|| roles_of(one.app_id)),
         "oauth2PermissionScopes": scopes_of(one.app_id),
         "keyCredentials": [],
         "passwordCredentials": [],

@@ -20,6 +20,8 @@ const MANAGEMENT: Uuid = uuid!("c5393580-f805-4401-95e8-94b7a6ef2fc2");
 const AZURE: Uuid = uuid!("797f4846-ba00-4fd7-9dba-dac1f8f63013");
 /// The Azure command line: Microsoft's own app, known here by its service principal only.
 const AZURE_CLI: Uuid = uuid!("04b07795-8ddb-461a-bbee-02f9e1bf7b46");
+/// The portal's own API, the same in every tenant.
+const PORTAL: Uuid = uuid!("74658136-14ec-4630-ad9b-26e160ff0fc6");
 
 const SIGN_IN: &str = "openid profile offline_access";
 
@@ -43,7 +45,10 @@ const CLI: &str = "Application.Read.All AuditLog.Read.All Chat.Create Chat.ReadW
                    User.Read.All User.ReadWrite.All User.RevokeSessions.All \
                    User-PasswordProfile.ReadWrite.All UserAuthenticationMethod.ReadWrite.All";
 
-const AZURE_CLI_SCOPES: &str = "AuditLog.Read.All Directory.AccessAsUser.All Group.ReadWrite.All \
+/// What Microsoft gave it in every tenant. From memory.
+const AZURE_CLI_SCOPES: &str = "Application.ReadWrite.All AppRoleAssignment.ReadWrite.All \
+                                AuditLog.Read.All DelegatedPermissionGrant.ReadWrite.All \
+                                Directory.AccessAsUser.All Group.ReadWrite.All User.Read.All \
                                 User.ReadWrite.All";
 
 const DAEMON: &[&str] = &[
@@ -84,7 +89,17 @@ pub(super) fn registered(dice: &mut Dice) -> Apps {
     let graph = apps.graph;
     grant(&mut apps, dice, azure_cli.id, graph, AZURE_CLI_SCOPES);
     grant(&mut apps, dice, azure_cli.id, azure.id, "user_impersonation");
-    apps.principals.extend([azure, azure_cli]);
+    // Fixed ids, so that all others stay what they were for a seed.
+    let portal = ServicePrincipal {
+        id: uuid!("3f1d7b52-6a0e-4c58-9d3b-74658136f0c6"),
+        app_id: PORTAL,
+        display_name: "ADIbizaUX".to_owned(),
+        enabled: true,
+        created: day(20),
+    };
+    let itself = ["user_impersonation".to_owned()];
+    apps.consent(azure_cli.id, portal.id, GrantKind::AllPrincipals, itself);
+    apps.principals.extend([azure, azure_cli, portal]);
     apps
 }
 
