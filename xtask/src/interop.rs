@@ -56,6 +56,13 @@ const JUDGES: &[Judge] = &[
         patience: Duration::from_secs(480),
     },
     Judge {
+        name: "m365-apps",
+        runs: Program::Node,
+        script: "m365_apps.mjs",
+        on: Stage::Sandbox,
+        patience: Duration::from_secs(480),
+    },
+    Judge {
         name: "browser",
         runs: Program::Node,
         script: "browser.mjs",

@@ -26,6 +26,7 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
         ("POST", ["applications", _, "addpassword"]) => add_password(world, call),
         ("POST", ["applications", _, "removepassword"]) => remove_password(world, call),
         (_, ["applications", _, "owners", ..]) => owned(world, call),
+        ("GET", ["applications", _, "approles"]) => roles(world, call),
         _ => Err(unimplemented(call)),
     })
 }
@@ -58,6 +59,18 @@ fn one(world: &World, call: &Call) -> Result<Answer, Problem> {
         *shown = found.keys.iter().map(whole_key).collect();
     }
     APPLICATIONS.entity(call, shown)
+}
+
+/// `…/appRoles`: a property of its own.
+fn roles(world: &World, call: &Call) -> Result<Answer, Problem> {
+    call.needs(READ)?;
+    let at = position(world, call)?;
+    let found = world.tenant.apps.applications.get(at);
+    let found = found.ok_or_else(|| Problem::not_found(call.segment(1)))?;
+    let shown = manifest::shown(&world.tenant, found);
+    let items = shown.get("appRoles").and_then(Value::as_array).cloned().unwrap_or_default();
+    let context = format!("applications('{}')/appRoles", found.id);
+    Listing { context: &context, filterable: &["id", "value"], ..APPLICATIONS }.answer(call, items)
 }
 
 /// `…/owners` of an application.

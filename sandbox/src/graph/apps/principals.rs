@@ -21,6 +21,9 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
         ("GET", ["serviceprincipals", _]) => one(world, call),
         ("PATCH", ["serviceprincipals", _]) => update(world, call),
         ("DELETE", ["serviceprincipals", _]) => delete(world, call),
+        ("GET", ["serviceprincipals", _, "approles" | "oauth2permissionscopes"]) => {
+            offers(world, call)
+        }
         ("GET", ["serviceprincipals", _, "owners"]) => {
             find(world, call).and_then(|principal| owners::list(world, call, principal.id))
         }
@@ -59,12 +62,42 @@ fn list(world: &World, call: &Call) -> Result<Answer, Problem> {
     call.needs(READ)?;
     let tenant = &world.tenant;
     let all = tenant.apps.principals.iter();
-    PRINCIPALS.answer(call, all.map(|one| shown(tenant, one)).collect())
+    let expanded = match call.option("$expand") {
+        None => false,
+        Some(relation) if relation.eq_ignore_ascii_case("appRoleAssignments") => true,
+        Some(relation) => {
+            return Err(Problem::unsupported(format!(
+                "The sandbox does not expand `{relation}` of service principals."
+            )));
+        }
+    };
+    let rows = all.map(|one| {
+        let mut shown = shown(tenant, one);
+        if let (true, Value::Object(shown)) = (expanded, &mut shown) {
+            let roles = tenant.apps.roles_of(one.id);
+            let roles = roles.filter_map(|role| app_role_assignment(tenant, one.id, role));
+            shown.insert("appRoleAssignments".to_owned(), roles.collect());
+        }
+        shown
+    });
+    PRINCIPALS.answer(call, rows.collect())
 }
 
 fn one(world: &World, call: &Call) -> Result<Answer, Problem> {
     call.needs(READ)?;
     PRINCIPALS.entity(call, shown(&world.tenant, find(world, call)?))
+}
+
+/// `…/appRoles` and `…/oauth2PermissionScopes`: a property of its own.
+fn offers(world: &World, call: &Call) -> Result<Answer, Problem> {
+    call.needs(READ)?;
+    let principal = find(world, call)?;
+    let name =
+        if call.names.get(2).is_some_and(|name| name == "approles") { "appRoles" } else { SCOPES };
+    let shown = shown(&world.tenant, principal);
+    let items = shown.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let context = format!("servicePrincipals('{}')/{name}", principal.id);
+    Listing { context: &context, filterable: &["id", "value"], ..PRINCIPALS }.answer(call, items)
 }
 
 fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
@@ -280,7 +313,7 @@ pub(crate) fn service_principal(tenant: &Tenant, one: &ServicePrincipal) -> Valu
         "displayName": one.display_name,
         "homepage": null,
         "replyUrls": replies,
-        "servicePrincipalNames": [one.app_id],
+        "servicePrincipalNames": names_of(one.app_id),
         "servicePrincipalType": "Application",
         "signInAudience": if microsoft(one.app_id) { "AzureADMultipleOrgs" } else { "AzureADMyOrg" },
         "tags": [],
@@ -289,6 +322,15 @@ pub(crate) fn service_principal(tenant: &Tenant, one: &ServicePrincipal) -> Valu
         "keyCredentials": [],
         "passwordCredentials": [],
     })
+}
+
+/// What a client may call it by; Graph has its address, too.
+fn names_of(app_id: Uuid) -> Vec<String> {
+    let mut names = vec![app_id.to_string()];
+    if app_id == GRAPH {
+        names.push("https://graph.microsoft.com".to_owned());
+    }
+    names
 }
 
 fn roles_of(api: Uuid) -> Value {
@@ -346,5 +388,6 @@ pub(crate) fn app_role_assignment(tenant: &Tenant, client: Uuid, role: &str) -> 
     }))
 }
 
+const SCOPES: &str = "oauth2PermissionScopes";
 /// The tenant Microsoft's own apps live in.
 const MICROSOFT: Uuid = uuid!("f8cdef31-a31e-4b4a-93e4-5f571e91255a");

@@ -1,6 +1,6 @@
 //! How users come and go.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::change::{invalid_value, synced};
@@ -38,6 +38,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> 
     let Value::Object(body) = &call.body else {
         return Err(Problem::new(400, "BadRequest", "Empty Payload. JSON content expected."));
     };
+    let body = &spelt(body);
     for name in REQUIRED {
         if body.get(*name).is_none_or(Value::is_null) {
             return Err(Problem::bad_request(format!(
@@ -121,6 +122,17 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> 
     let Some(user) = Object::find(&world.tenant, id) else { return Err(Problem::not_found(&upn)) };
     let shown = user.show(&Sight::of(world, call), &query, false);
     Ok(Answer::created(with_context(&query.context(call, "users/$entity"), shown)))
+}
+
+/// The body with names spelt as in the schema: a shipped client writes `mailNickName`.
+fn spelt(body: &Map<String, Value>) -> Map<String, Value> {
+    let names = || REQUIRED.iter().chain(TEXTS);
+    let known = |name: &String| names().find(|known| known.eq_ignore_ascii_case(name));
+    body.iter()
+        .map(|(name, value)| {
+            (known(name).map_or_else(|| name.clone(), |known| (*known).to_owned()), value.clone())
+        })
+        .collect()
 }
 
 /// `DELETE /users/{id}`.

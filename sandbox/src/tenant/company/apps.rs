@@ -37,8 +37,10 @@ const ADMIN: &str = "AuditLog.Read.All AuditLogsQuery-Entra.Read.All Directory.R
                      User-Phone.ReadWrite.All UserAuthMethod-TAP.ReadWrite.All \
                      UserAuthenticationMethod.ReadWrite.All";
 
-const CLI: &str = "Application.Read.All AuditLog.Read.All Chat.Create Chat.ReadWrite \
-                   ChatMessage.Send Directory.Read.All Directory.ReadWrite.All Domain.Read.All \
+const CLI: &str = "Application.Read.All Application.ReadWrite.All \
+                   AppRoleAssignment.ReadWrite.All AuditLog.Read.All Chat.Create Chat.ReadWrite \
+                   ChatMember.ReadWrite ChatMessage.Send \
+                   DelegatedPermissionGrant.ReadWrite.All Directory.Read.All Directory.ReadWrite.All Domain.Read.All \
                    Group.ReadWrite.All GroupMember.ReadWrite.All LicenseAssignment.ReadWrite.All \
                    Organization.Read.All Policy.Read.AuthenticationMethod Presence.ReadWrite \
                    RoleManagement.Read.Directory User.EnableDisableAccount.All User.Read \

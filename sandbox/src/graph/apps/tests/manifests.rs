@@ -162,3 +162,27 @@ fn a_certificate_is_shown_to_who_asks_for_it_about_one_application() {
     let asked = desk.get(&format!("{app}?$select=id,keyCredentials"));
     assert_eq!(asked["keyCredentials"][0]["key"], certificate);
 }
+
+#[test]
+fn roles_and_scopes_are_collections_and_assignments_are_expanded() {
+    let desk = desk();
+    let graph = principal(&desk, crate::graph::apps::GRAPH);
+    let read =
+        desk.get(&format!("servicePrincipals/{graph}/appRoles?$filter=value eq 'User.Read.All'"));
+    assert_eq!(read["value"].as_array().unwrap().len(), 1);
+    let scopes = desk.get(&format!("servicePrincipals/{graph}/oauth2PermissionScopes"));
+    assert!(scopes["value"].as_array().unwrap().iter().any(|one| one["value"] == "User.Read"));
+    let called = "servicePrincipalNames/any(n:n eq 'https://graph.microsoft.com')";
+    let found = desk.get(&format!("servicePrincipals?$filter={called}"));
+    assert_eq!(found["value"][0]["id"], graph.to_string());
+    let (app, _) = registered(&desk, json!({"displayName": "Without roles"}));
+    assert_eq!(desk.get(&format!("{app}/appRoles"))["value"], json!([]));
+    let of = format!("appId eq '{SAMPLE_DAEMON_APP}'");
+    let list = format!("servicePrincipals?$expand=appRoleAssignments&$filter={of}");
+    let found = desk.get(&list);
+    let given = found["value"][0]["appRoleAssignments"].as_array().unwrap();
+    assert_eq!(given.len(), 5);
+    assert_eq!(given[0]["resourceId"], graph.to_string());
+    let other = list.replace("appRoleAssignments", "owners");
+    assert_eq!(desk.refusal("GET", &other, Value::Null).0, 501);
+}
