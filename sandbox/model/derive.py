@@ -34,7 +34,8 @@ temporaryAccessPassAuthenticationMethod unifiedRoleAssignment unifiedRoleDefinit
 passwordAuthenticationMethod phoneAuthenticationMethod
 microsoftAuthenticatorAuthenticationMethod longRunningOperation agentIdentity
 security.azureActiveDirectoryAuditRecord agentIdentityBlueprint
-agentIdentityBlueprintPrincipal agentUser federatedIdentityCredential teamworkOnlineMeetingInfo
+agentIdentityBlueprintPrincipal agentUser federatedIdentityCredential inheritablePermission
+teamworkOnlineMeetingInfo
 softwareOathAuthenticationMethod fido2AuthenticationMethod
 windowsHelloForBusinessAuthenticationMethod platformCredentialAuthenticationMethod
 emailAuthenticationMethod externalAuthenticationMethod passwordResetResponse
@@ -43,7 +44,7 @@ authenticationMethodTarget
 """.split()
 
 # Complex types whose derived types the sandbox may name in `@odata.type`.
-FAMILIES = {"eventMessageDetail", "identitySet", "identity"}
+FAMILIES = {"eventMessageDetail", "identitySet", "identity", "inheritableScopes"}
 
 
 def main(path):

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::graph::Caller;
 use crate::tenant::audit::events::{self, Trace};
-use crate::tenant::{GrantKind, ServicePrincipal};
+use crate::tenant::{GrantKind, PrincipalKind, ServicePrincipal};
 use crate::token;
 use crate::wire::{Request, Response};
 use crate::world::{Event, Sandbox, World};
@@ -91,6 +91,7 @@ fn consent(world: &mut World, caller: &Caller, app: &str) -> Result<(), Response
                 display_name: name.clone(),
                 enabled: true,
                 created: world.now(),
+                kind: PrincipalKind::Application,
             };
             world.tenant.apps.principals.push(principal);
             let deed = ("Add service principal", "Add");
@@ -230,7 +231,9 @@ mod tests {
         let apps = &world.tenant.apps;
         let client = apps.principal_of(SAMPLE_DAEMON_APP).unwrap().id;
         let wanted = &apps.application(SAMPLE_DAEMON_APP).unwrap().required_roles;
-        assert_eq!(apps.roles_of(client).collect::<Vec<_>>(), *wanted, "each once");
+        let given = apps.role_assignments.iter().filter(|(one, _)| *one == client);
+        let given: Vec<&String> = given.map(|(_, role)| role).collect();
+        assert_eq!(given, wanted.iter().collect::<Vec<_>>(), "each once");
         let granted = apps.granted(client, apps.graph, Uuid::nil());
         assert_eq!(granted.into_iter().collect::<Vec<_>>(), ["User.Read"]);
         let logged = world.tenant.audit.entries.last().unwrap();

@@ -22,6 +22,8 @@
 //! | `POST /sandbox/apps/{appId}/keys` | `{certificate}` (PEM or base64 DER): registers a certificate |
 //! | `POST /sandbox/apps/{appId}/secrets` | makes a client secret |
 //! | `POST /sandbox/apps/{appId}` | `{enabled}` |
+//! | `POST /sandbox/skus/{partNumber}` | `{free}`: so many seats are left |
+//! | `POST /sandbox/issuers` | `{issuer, keys}`: the RSA keys (JWK) of an issuer that federated credentials name |
 //! | `POST /sandbox/consent` | `{policy: "users" \| "admins"}`: who may consent |
 //! | `POST /sandbox/clock` | `{advance_seconds}` |
 
@@ -33,7 +35,7 @@ mod sign_in;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
@@ -43,8 +45,8 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::faults::Faults;
 use crate::graph::Problem;
-use crate::tenant::{ConsentPolicy, Effect, KeyCredential, Secret, User};
-use crate::token::Refusal;
+use crate::tenant::{ConsentPolicy, Effect, KeyCredential, PasswordCredential, Secret, User};
+use crate::token::{IssuerKey, Refusal};
 use crate::wire::{Request, Response, field};
 use crate::world::{Event, Sandbox, World};
 
@@ -168,6 +170,7 @@ async fn route(sandbox: &Arc<Sandbox>, request: &Request) -> Result<Value, No> {
         }
         ("POST", ["apps", app, "keys"]) => add_key(&mut sandbox.world(), app_id(app)?, &body),
         ("POST", ["apps", app, "secrets"]) => add_secret(&mut sandbox.world(), app_id(app)?),
+        ("POST", ["issuers"]) => add_issuer(&mut sandbox.world(), &body),
         ("POST", ["consent"]) => {
             let policy = match text(&body, "policy")? {
                 "users" => ConsentPolicy::Users,
@@ -225,6 +228,12 @@ fn set_faults(world: &mut World, body: &Value) -> Result<Value, No> {
     {
         return Err(No::bad(format!("`refuseSignIns` does not know AADSTS{number}.")));
     }
+    if let Some(number) = faults.refuse_clients.values().find(|it| !Refusal::is_known(**it)) {
+        return Err(No::bad(format!("`refuseClients` does not know AADSTS{number}.")));
+    }
+    if let Some(status) = faults.fail_status.filter(|it| ![500, 502, 503, 504].contains(it)) {
+        return Err(No::bad(format!("`failStatus` is 500, 502, 503 or 504, not {status}.")));
+    }
     world.faults = faults;
     world.emit(Event::Faults);
     Ok(json!(world.faults))
@@ -265,6 +274,7 @@ fn add_secret(world: &mut World, app: Uuid) -> Result<Value, No> {
     let key_id = world.guid();
     let secret = format!("sbx~{}{}", world.guid().simple(), world.guid().simple());
     let hint: String = secret.chars().take(3).collect();
+    let now = world.now();
     let application = world
         .tenant
         .apps
@@ -272,8 +282,33 @@ fn add_secret(world: &mut World, app: Uuid) -> Result<Value, No> {
         .iter_mut()
         .find(|application| application.app_id == app)
         .ok_or_else(|| No::missing(format!("There is no app `{app}`.")))?;
-    application.secrets.push((key_id, hint, secret.clone()));
+    application.secrets.push(PasswordCredential {
+        key_id,
+        display_name: None,
+        hint,
+        secret: Secret::new(secret.as_str()),
+        start: now,
+        end: now.saturating_add(SignedDuration::from_hours(365 * 24)).unwrap_or(now),
+    });
     Ok(json!({"appId": app, "keyId": key_id, "secretText": secret}))
+}
+
+/// Registers the RSA keys of an issuer elsewhere; the sandbox fetches nothing itself.
+fn add_issuer(world: &mut World, body: &Value) -> Result<Value, No> {
+    let issuer = text(body, "issuer")?.to_owned();
+    let keys = body["keys"].as_array().ok_or_else(|| No::bad("`keys` is a list of RSA keys."))?;
+    let number = |key: &Value, member: &str| {
+        let decoded = URL_SAFE_NO_PAD.decode(text(key, member)?.trim_end_matches('='));
+        decoded.map_err(|_| No::bad(format!("`{member}` is not base64url.")))
+    };
+    let mut known = Vec::new();
+    for key in keys {
+        let kid = key["kid"].as_str().map(str::to_owned);
+        known.push(IssuerKey { kid, n: number(key, "n")?, e: number(key, "e")? });
+    }
+    let count = known.len();
+    world.sessions.issuers.insert(issuer.clone(), known);
+    Ok(json!({"issuer": issuer, "keys": count}))
 }
 
 /// Blocks or unblocks, and lets the person choose a password; both are checked first.

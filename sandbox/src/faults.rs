@@ -1,7 +1,10 @@
 //! The switches for everything that goes wrong in the cloud. Set from the command line, the
 //! control endpoint or the page; obeyed by the services.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// What is currently broken. All off by default. Rates are per thousand.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +28,13 @@ pub(crate) struct Faults {
     pub(crate) fail_after_next: u32,
     /// The next N Graph writes happen and their connection is cut without an answer.
     pub(crate) cut_after_next: u32,
+    /// What the 503 of those is instead: 500, 502 or 504.
+    pub(crate) fail_status: Option<u16>,
+    /// The four switches before count only for addresses that begin like this, below the version
+    /// (`servicePrincipals`, `users/microsoft.graph.agentUser`); in any case.
+    pub(crate) only_path: Option<String>,
+    /// The next N grants (`oauth2PermissionGrants`, `appRoleAssignments`) are refused with 403.
+    pub(crate) refuse_grants_next: u32,
     /// Reads of people, groups, licences and methods show a write only this long after it, in
     /// milliseconds.
     pub(crate) replica_lag_ms: u64,
@@ -38,8 +48,17 @@ pub(crate) struct Faults {
     pub(crate) fail_tokens_next: u32,
     /// Every token request is refused with this AADSTS number: 50076, 50079, 50173, 53003, 700082.
     pub(crate) refuse_sign_ins: Option<u32>,
+    /// Token requests of these clients are refused with these AADSTS numbers.
+    pub(crate) refuse_clients: BTreeMap<Uuid, u32>,
     /// The next N password resets for people mastered on the premises are accepted and fail.
     pub(crate) fail_writeback_next: u32,
+    /// No more than this many blueprints, deleted ones included; without it the cloud's own limit,
+    /// which is for apps only.
+    pub(crate) blueprint_limit: Option<u32>,
+    /// The same for the agent identities of each blueprint.
+    pub(crate) agent_limit: Option<u32>,
+    /// The directory takes no more blueprints and agent identities at all.
+    pub(crate) agent_quota_reached: bool,
     /// Audit entries written from now on stay invisible this long, in milliseconds.
     pub(crate) audit_delay_ms: Option<u64>,
 }

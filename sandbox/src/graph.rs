@@ -4,9 +4,11 @@
 //! handshake of a subscription) is done here, around them.
 
 mod address;
+mod agents;
 mod apps;
 mod audit_logs;
 mod batch;
+mod bin;
 pub(crate) mod chats;
 #[cfg(test)]
 pub(crate) mod desk;
@@ -65,6 +67,8 @@ pub(crate) struct Caller {
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) beta: bool,
+    /// The type of Agent ID that the path named and that is no longer in it.
+    pub(crate) cast: Option<agents::Cast>,
     /// Upper case.
     pub(crate) method: String,
     /// Segments after the version, percent-decoded once; `users('x')` is two segments; `me` is
@@ -166,6 +170,11 @@ impl Problem {
         Self::new(400, "Request_BadRequest", message)
     }
 
+    /// 400 with a code of its own.
+    pub(crate) fn bad_request_as(code: &str, message: impl Into<String>) -> Self {
+        Self::new(400, code, message)
+    }
+
     /// The opaque 403 that stands for many obstacles.
     pub(crate) fn denied() -> Self {
         Self::new(
@@ -238,7 +247,11 @@ pub(crate) fn dispatch(world: &mut World, call: &Call) -> Result<Answer, Problem
 }
 
 fn route(world: &mut World, call: &Call) -> Result<Answer, Problem> {
-    let modules: [fn(&mut World, &Call) -> Handled; 11] = [
+    let uncast = agents::uncast(call);
+    let call = uncast.as_ref().unwrap_or(call);
+    let modules: [fn(&mut World, &Call) -> Handled; 13] = [
+        agents::handle,
+        bin::handle,
         users::handle,
         methods::handle,
         groups::handle,

@@ -5,13 +5,13 @@ use std::mem::swap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::tenant::{Groups, People, Skus, Tenant};
+use crate::tenant::{Apps, Bin, Groups, People, Skus, Tenant};
 
 /// What the directory looked like before each of the newest writes, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Replica(VecDeque<Past>);
 
-/// People with their licences and methods, memberships and seats, as they once were.
+/// People with their licences and methods, memberships, seats and apps, as they once were.
 #[derive(Debug)]
 pub(crate) struct Past {
     /// When the write happened that this was before.
@@ -19,6 +19,8 @@ pub(crate) struct Past {
     people: People,
     groups: Groups,
     skus: Skus,
+    apps: Apps,
+    bin: Bin,
 }
 
 impl Past {
@@ -29,6 +31,8 @@ impl Past {
             people: tenant.people.clone(),
             groups: tenant.groups.clone(),
             skus: tenant.skus.clone(),
+            apps: tenant.apps.clone(),
+            bin: tenant.bin.clone(),
         }
     }
 
@@ -37,6 +41,8 @@ impl Past {
         swap(&mut self.people, &mut tenant.people);
         swap(&mut self.groups, &mut tenant.groups);
         swap(&mut self.skus, &mut tenant.skus);
+        swap(&mut self.apps, &mut tenant.apps);
+        swap(&mut self.bin, &mut tenant.bin);
     }
 }
 

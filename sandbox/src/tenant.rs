@@ -2,8 +2,10 @@
 //!
 //! Plain data and the rules that keep it consistent. Knows no HTTP and no JSON.
 
+mod agents;
 mod apps;
 pub(crate) mod audit;
+mod bin;
 mod chats;
 mod company;
 mod groups;
@@ -18,19 +20,25 @@ mod roles;
 mod scopes;
 mod secret;
 
+pub(crate) use agents::{
+    Agent, Blueprint, Inherit, Inheritable, Keepers, PrincipalKind, closed_role, closed_scope,
+    open_directory_role,
+};
 pub(crate) use apps::{
-    Application, Apps, ConsentPolicy, Grant, GrantKind, KeyCredential, ServicePrincipal,
+    Application, Apps, ConsentPolicy, Federated, Grant, GrantKind, KeyCredential, OwnScope,
+    PasswordCredential, ServicePrincipal,
 };
 pub(crate) use audit::{
     Actor, Audit, Entry, LOCAL, ModifiedProperty, Place, SignIn, Target, TargetKind,
 };
+pub(crate) use bin::{Bin, Deleted, Remains};
 pub(crate) use chats::{
     Chat, ChatKind, Chats, Counts, DeliveryPolicy, Draft, HostedContent, Lifecycle, Member,
     Message, PREFERRED, Presence, Rich, SET, Sender, StatusMessage, Subscription, Watch, millis,
 };
 pub(crate) use company::{
-    SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, SAMPLE_PASSWORD, TWIN_ADMIN_APP, TWIN_CHAT_APP,
-    sample_method,
+    INSTALLER_APP, PERSONAL_APP, SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, SAMPLE_PASSWORD,
+    TWIN_ADMIN_APP, TWIN_CHAT_APP, sample_method,
 };
 pub(crate) use groups::{Group, Groups, Moved, Rule};
 pub(crate) use ledger::{Effect, Ledger};
@@ -40,7 +48,7 @@ pub(crate) use methods::{
     AccessPass, Method, MethodKind, Methods, PASS_BOUNDS, PassPolicy, Proof, Usability,
 };
 pub(crate) use operations::{Operation, Operations};
-pub(crate) use people::{Extra, People, User};
+pub(crate) use people::{Extra, People, Readiness, User};
 pub(crate) use quirks::Quirks;
 pub(crate) use roles::{Role, Roles, TEMPLATES};
 pub(crate) use scopes::{PERMISSIONS, Permission, permission};
@@ -63,6 +71,8 @@ pub(crate) struct Tenant {
     pub(crate) apps: Apps,
     /// What apps and their principals say beside what the sandbox acts on.
     pub(crate) manifests: Manifests,
+    /// What was deleted of these, for a while.
+    pub(crate) bin: Bin,
     pub(crate) chats: Chats,
     pub(crate) audit: Audit,
     pub(crate) ledger: Ledger,

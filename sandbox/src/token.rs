@@ -1,9 +1,11 @@
 //! The token service (`login.microsoftonline.com`): discovery, sign-in, consent, tokens.
 
+mod agent;
 mod authorize;
 mod clients;
 mod consent;
 mod device;
+mod federated;
 mod grants;
 mod issue;
 mod keys;
@@ -27,7 +29,7 @@ pub(crate) use device::{Answer as DeviceAnswer, decide as decide_device};
 pub(crate) use issue::subject;
 pub(crate) use keys::Keys;
 pub(crate) use refusal::Refusal;
-pub(crate) use sessions::Sessions;
+pub(crate) use sessions::{IssuerKey, Sessions};
 pub(crate) use verify::caller;
 
 /// Audience of Graph's tokens.

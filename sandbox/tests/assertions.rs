@@ -14,19 +14,19 @@ use crate::cloud::{ADMIN, Answer, CLI, Cloud, DAEMON, claims};
 const TOKEN_URL: &str = "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token";
 
 /// A client's key and certificate.
-struct Own {
-    key: KeyPair,
-    certificate: Vec<u8>,
-    pem: String,
+pub(crate) struct Own {
+    pub(crate) key: KeyPair,
+    pub(crate) certificate: Vec<u8>,
+    pub(crate) pem: String,
 }
 
 impl Own {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::until(4000)
     }
 
     /// With a certificate that ends with this year.
-    fn until(year: i32) -> Self {
+    pub(crate) fn until(year: i32) -> Self {
         let key = KeyPair::generate(KeySize::Rsa2048).expect("a key");
         let der = key.as_der().expect("a key");
         let der: &[u8] = der.as_ref();
@@ -38,7 +38,12 @@ impl Own {
         Self { key, certificate: certificate.der().to_vec(), pem: certificate.pem() }
     }
 
-    fn sign(&self, encoding: &'static dyn RsaEncoding, header: &Value, claims: &Value) -> String {
+    pub(crate) fn sign(
+        &self,
+        encoding: &'static dyn RsaEncoding,
+        header: &Value,
+        claims: &Value,
+    ) -> String {
         let signed = format!(
             "{}.{}",
             URL_SAFE_NO_PAD.encode(header.to_string()),

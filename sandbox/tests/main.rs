@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod agents;
+#[cfg(test)]
 mod assertions;
 #[cfg(test)]
 mod cloud;

@@ -28,6 +28,13 @@ const JUDGES: &[Judge] = &[
         patience: Duration::from_secs(120),
     },
     Judge {
+        name: "msal-agent",
+        runs: Program::Python,
+        script: "msal_agent.py",
+        on: Stage::Sandbox,
+        patience: Duration::from_secs(120),
+    },
+    Judge {
         name: "azure-identity",
         runs: Program::Python,
         script: "azure_identity.py",

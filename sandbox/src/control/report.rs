@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::tenant::{
-    SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, SAMPLE_PASSWORD, Sender, TWIN_ADMIN_APP, TWIN_CHAT_APP, User,
+    INSTALLER_APP, PERSONAL_APP, SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, SAMPLE_PASSWORD, Sender,
+    TWIN_ADMIN_APP, TWIN_CHAT_APP, User,
 };
 use crate::world::{Sandbox, World};
 
@@ -18,6 +19,8 @@ pub(super) fn tenant(sandbox: &Sandbox) -> Value {
         ("twinAdmin", TWIN_ADMIN_APP),
         ("sampleCli", SAMPLE_CLI_APP),
         ("sampleDaemon", SAMPLE_DAEMON_APP),
+        ("installer", INSTALLER_APP),
+        ("personal", PERSONAL_APP),
     ];
     let apps: Vec<Value> = tenant
         .apps

@@ -19,6 +19,7 @@ pub(super) fn route(
     let answer = match (method, segments) {
         ("GET", ["quirks"]) => Ok(all_quirks(world)),
         ("POST", ["quirks"]) => quirks(world, body).map(|()| all_quirks(world)),
+        ("POST", ["skus", part_number]) => seats(world, part_number, body),
         ("POST", ["tenant"]) => tenant(world, body),
         ("POST", ["policies", "temporaryAccessPass"]) => access_pass(world, body),
         _ => return None,
@@ -58,6 +59,16 @@ fn quirks(world: &mut World, body: &Value) -> Result<(), No> {
             "forcedChangeStopsSignIn" => {
                 directory.forced_change_stops_sign_in = flag(name, value)?;
             }
+            "teamsReadyAfterMs" => {
+                directory.teams_ready_after_ms = u64::from(number(name, value)?);
+            }
+            "teamsNotReadyStatus" => {
+                directory.teams_not_ready_status = match number(name, value)? {
+                    status @ (403 | 404) => status,
+                    _ => return Err(No::bad("`teamsNotReadyStatus` is 403 or 404.")),
+                };
+            }
+            "blueprintTakesAgents" => directory.blueprint_takes_agents = flag(name, value)?,
             "resetTakesMs" => directory.reset_takes_ms = u64::from(number(name, value)?),
             _ => return Err(No::bad(format!("There is no quirk `{name}`."))),
         }
@@ -78,8 +89,25 @@ fn all_quirks(world: &World) -> Value {
         "plansExclude": directory.plans_exclude,
         "passwordReuseRefused": directory.password_reuse_refused,
         "forcedChangeStopsSignIn": directory.forced_change_stops_sign_in,
+        "teamsReadyAfterMs": directory.teams_ready_after_ms,
+        "teamsNotReadyStatus": directory.teams_not_ready_status,
+        "blueprintTakesAgents": directory.blueprint_takes_agents,
         "resetTakesMs": directory.reset_takes_ms,
     })
+}
+
+/// Leaves so many seats of a product free.
+fn seats(world: &mut World, part_number: &str, body: &Value) -> Result<Value, No> {
+    let free = number("free", body.get("free").unwrap_or(&Value::Null))?;
+    let found = world
+        .tenant
+        .skus
+        .0
+        .iter_mut()
+        .find(|sku| sku.part_number.eq_ignore_ascii_case(part_number))
+        .ok_or_else(|| No::missing(format!("The company owns no `{part_number}`.")))?;
+    found.enabled = found.consumed.saturating_add(free);
+    Ok(json!({"skuPartNumber": found.part_number, "skuId": found.id, "free": free}))
 }
 
 /// What the organisation has bought, and how its log ties entries to calls.

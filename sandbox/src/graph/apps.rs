@@ -1,5 +1,6 @@
 //! Apps: registrations, service principals, and what they were granted.
 
+mod api;
 mod applications;
 mod grants;
 mod manifest;
@@ -10,6 +11,9 @@ mod tests;
 
 use serde_json::Value;
 use uuid::Uuid;
+
+pub(super) use applications::{application, empty, position, register};
+pub(super) use principals::{find as find_principal, service_principal};
 
 use super::{Call, Handled, Problem};
 use crate::tenant::{PERMISSIONS, Permission, Tenant};
@@ -28,19 +32,20 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
     }
 }
 
-const READ: &[&str] = &[
+pub(super) const READ: &[&str] = &[
     "Application.Read.All",
     "Application.ReadWrite.All",
     "Directory.Read.All",
     "Directory.ReadWrite.All",
 ];
 
-fn may_write(world: &World, call: &Call) -> Result<(), Problem> {
+pub(super) fn may_write(world: &World, call: &Call) -> Result<(), Problem> {
     call.needs(&["Application.ReadWrite.All", "Directory.ReadWrite.All"])?;
     call.needs_role(world, ADMINISTRATORS)
 }
 
-const ADMINISTRATORS: &[&str] = &["Application Administrator", "Cloud Application Administrator"];
+pub(super) const ADMINISTRATORS: &[&str] =
+    &["Application Administrator", "Cloud Application Administrator"];
 
 /// A permission some API of the tenant offers.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +78,7 @@ fn resource_of(tenant: &Tenant, role: &str) -> Uuid {
     principal.map_or(tenant.apps.graph, |principal| principal.id)
 }
 
-fn text<'a>(body: &'a Value, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(body: &'a Value, name: &str) -> Option<&'a str> {
     body.get(name).and_then(Value::as_str)
 }
 

@@ -53,6 +53,13 @@ impl Desk {
         self.caller.principal = principal.unwrap();
     }
 
+    /// Another app calls on its own.
+    pub(crate) fn act_as(&mut self, app_id: Uuid, principal: Uuid) {
+        self.caller.user = None;
+        self.caller.app_id = app_id;
+        self.caller.principal = principal;
+    }
+
     pub(crate) fn may(&mut self, permissions: &[&str]) {
         self.caller.permissions = permissions.iter().map(|one| (*one).to_owned()).collect();
     }
@@ -88,6 +95,7 @@ impl Desk {
         let raw: Vec<String> = path.split('/').map(decode).collect();
         let query = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         Call {
+            cast: None,
             beta: false,
             method: method.to_owned(),
             names: raw.iter().map(|segment| segment.to_lowercase()).collect(),

@@ -121,8 +121,9 @@ pub(super) async fn one(
     let fault = Fault::draw(sandbox, &call);
     match fault {
         Some(Fault::Throttled(retry_after)) => return Ok(Err(throttled(retry_after))),
-        Some(Fault::FailedBefore) => return Ok(Err(unavailable())),
-        Some(Fault::FailedAfter | Fault::CutAfter) | None => {}
+        Some(Fault::FailedBefore(status)) => return Ok(Err(unavailable(status))),
+        Some(Fault::Refused) => return Ok(Err(Problem::denied())),
+        Some(Fault::FailedAfter(_) | Fault::CutAfter) | None => {}
     }
     let subscribes = call.method == "POST" && call.names == ["subscriptions"];
     let answer = if subscribes {
@@ -132,7 +133,7 @@ pub(super) async fn one(
     };
     match fault {
         // A write that is refused anyway did not happen, so there is nothing to be unsure about.
-        Some(Fault::FailedAfter) if answer.is_ok() => Ok(Err(unavailable())),
+        Some(Fault::FailedAfter(status)) if answer.is_ok() => Ok(Err(unavailable(status))),
         Some(Fault::CutAfter) if answer.is_ok() => Err(Cut),
         _ => Ok(answer),
     }
@@ -141,6 +142,7 @@ pub(super) async fn one(
 fn call(context: &Context, raw: Raw, address: Address) -> Call {
     let query = raw.query.as_deref().unwrap_or_default();
     Call {
+        cast: None,
         beta: context.beta,
         method: raw.method,
         names: address.names,
@@ -162,9 +164,10 @@ fn call(context: &Context, raw: Raw, address: Address) -> Call {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fault {
     Throttled(Option<String>),
-    FailedBefore,
-    FailedAfter,
+    FailedBefore(u16),
+    FailedAfter(u16),
     CutAfter,
+    Refused,
 }
 
 impl Fault {
@@ -172,14 +175,24 @@ impl Fault {
     fn draw(sandbox: &Sandbox, call: &Call) -> Option<Self> {
         let mut world = sandbox.world();
         let faults = &mut world.faults;
-        let fault = if take(&mut faults.throttle_next) {
+        let status = faults.fail_status.unwrap_or(503);
+        let grants =
+            |name: &String| ["oauth2permissiongrants", "approleassignments"].contains(&&**name);
+        let fault = if writes(call)
+            && call.names.iter().any(grants)
+            && take(&mut faults.refuse_grants_next)
+        {
+            Self::Refused
+        } else if faults.only_path.as_ref().is_some_and(|path| !begins(call, path)) {
+            return None;
+        } else if take(&mut faults.throttle_next) {
             Self::Throttled(faults.retry_after.clone())
         } else if !writes(call) {
             return None;
         } else if take(&mut faults.fail_before_next) {
-            Self::FailedBefore
+            Self::FailedBefore(status)
         } else if take(&mut faults.fail_after_next) {
-            Self::FailedAfter
+            Self::FailedAfter(status)
         } else if take(&mut faults.cut_after_next) {
             Self::CutAfter
         } else {
@@ -188,6 +201,14 @@ impl Fault {
         world.emit(Event::Faults);
         Some(fault)
     }
+}
+
+/// Whether a call's address begins with this path.
+fn begins(call: &Call, path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    let mut wanted = path.split('/').filter(|name| !name.is_empty());
+    let mut names = call.names.iter();
+    wanted.all(|wanted| names.next().is_some_and(|name| name == wanted))
 }
 
 /// Counts a switch down; whether it was on.
@@ -211,12 +232,17 @@ fn throttled(retry_after: Option<String>) -> Problem {
     problem
 }
 
-fn unavailable() -> Problem {
-    Problem::new(
-        503,
-        "ServiceUnavailable",
-        "The service is temporarily unavailable. Please try again later.",
-    )
+fn unavailable(status: u16) -> Problem {
+    let (code, message) = match status {
+        500 => ("InternalServerError", "An internal server error occurred."),
+        502 => ("BadGateway", "The gateway received an invalid answer."),
+        504 => ("GatewayTimeout", "The gateway timed out."),
+        _ => {
+            let message = "The service is temporarily unavailable. Please try again later.";
+            return Problem::new(503, "ServiceUnavailable", message);
+        }
+    };
+    Problem::new(status, code, message)
 }
 
 /// The version and what follows it; `None` for `/oidc/userinfo`.

@@ -121,12 +121,16 @@ impl<'a> Object<'a> {
         typed: bool,
     ) -> Map<String, Value> {
         let (kind, schema) = match self.kind {
+            Kind::User(user) if user.identity_parent.is_some() => {
+                ("#microsoft.graph.agentUser", &USER)
+            }
             Kind::User(_) => ("#microsoft.graph.user", &USER),
             Kind::Group(_) => ("#microsoft.graph.group", &GROUP),
             Kind::Role(_) => ("#microsoft.graph.directoryRole", &ROLE),
         };
         let mut shown = Map::new();
-        if typed {
+        // A derived type says so wherever it is shown.
+        if typed || kind == "#microsoft.graph.agentUser" {
             shown.insert("@odata.type".to_owned(), kind.into());
         }
         let mut add = |name: &str| {

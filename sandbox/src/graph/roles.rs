@@ -6,10 +6,11 @@ mod tests;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::agents;
 use super::listing::Listing;
 use super::{Answer, Call, Handled, Problem};
 use crate::tenant::audit::events::{self, Trace};
-use crate::tenant::{Role, TEMPLATES, Tenant};
+use crate::tenant::{Effect, Role, TEMPLATES, Tenant, open_directory_role};
 use crate::world::{Event, World};
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
@@ -36,6 +37,8 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
         ("GET", ["rolemanagement", "directory", "roledefinitions", _]) => definition(call),
         ("GET", ["rolemanagement", "directory", "roleassignments"]) => assignments(world, call),
         ("GET", ["rolemanagement", "directory", "roleassignments", _]) => assignment(world, call),
+        ("POST", ["rolemanagement", "directory", "roleassignments"]) => assign(world, call),
+        ("DELETE", ["rolemanagement", "directory", "roleassignments", _]) => unassign(world, call),
         _ => return None,
     })
 }
@@ -142,6 +145,7 @@ fn add(world: &mut World, call: &Call, role: &Role) -> Result<Answer, Problem> {
     let link = call.body.get("@odata.id").and_then(Value::as_str).unwrap_or_default();
     let key = link.rsplit('/').next().unwrap_or_default();
     let id = principal(&world.tenant, key).ok_or_else(|| Problem::not_found(key))?;
+    open_to(world, id, role.display_name)?;
     let added = world.tenant.roles.get_mut(role.id).is_some_and(|role| role.members.insert(id));
     if !added {
         return Err(Problem::bad_request(
@@ -149,9 +153,19 @@ fn add(world: &mut World, call: &Call, role: &Role) -> Result<Answer, Problem> {
              properties: 'members'.",
         ));
     }
+    world.tenant.ledger.count(Effect::Object { deed: "roleGiven", object: id });
     events::role_changed(world, &Trace::of(call), role, id, true);
     world.emit(Event::Directory { id: role.id });
     Ok(Answer::no_content())
+}
+
+/// Refuses to give an agent identity, or an agent's user, a role that agents can never hold.
+fn open_to(world: &World, principal: Uuid, role: &str) -> Result<(), Problem> {
+    let tenant = &world.tenant;
+    let user = tenant.people.get(principal);
+    let agent = tenant.apps.agent(principal).is_some()
+        || user.is_some_and(|user| user.identity_parent.is_some());
+    if agent && !open_directory_role(role) { Err(agents::closed(role)) } else { Ok(()) }
 }
 
 fn remove(world: &mut World, call: &Call, role: &Role, key: &str) -> Result<Answer, Problem> {
@@ -167,6 +181,7 @@ fn remove(world: &mut World, call: &Call, role: &Role, key: &str) -> Result<Answ
     if !removed {
         return Err(Problem::not_found(key));
     }
+    world.tenant.ledger.count(Effect::Object { deed: "roleTaken", object: id });
     events::role_changed(world, &Trace::of(call), role, id, false);
     world.emit(Event::Directory { id: role.id });
     Ok(Answer::no_content())
@@ -220,6 +235,55 @@ fn assignment(world: &World, call: &Call) -> Result<Answer, Problem> {
     let mut all = all_assignments(&world.tenant).into_iter();
     let found = all.find(|assignment| assignment.get("id").and_then(Value::as_str) == Some(id));
     ASSIGNMENTS.entity(call, found.ok_or_else(|| Problem::not_found(id))?)
+}
+
+/// `POST /roleManagement/directory/roleAssignments`: a role need not be activated for it.
+fn assign(world: &mut World, call: &Call) -> Result<Answer, Problem> {
+    may_write(world, call)?;
+    let text = |name: &str| call.body.get(name).and_then(Value::as_str).unwrap_or_default();
+    if text("directoryScopeId") != "/" {
+        return Err(Problem::unsupported("The sandbox gives roles for the whole directory only."));
+    }
+    let (template, display_name) = *known(text("roleDefinitionId"))?;
+    let key = text("principalId");
+    let id = principal(&world.tenant, key).ok_or_else(|| Problem::not_found(key))?;
+    open_to(world, id, display_name)?;
+    if world.tenant.roles.find(template).is_none() {
+        let object = world.guid();
+        let members = Default::default();
+        world.tenant.roles.0.push(Role { id: object, template, display_name, members });
+    }
+    let mut all = world.tenant.roles.0.iter_mut();
+    let Some(role) = all.find(|role| role.template == template) else {
+        return Err(Problem::not_found(key));
+    };
+    if !role.members.insert(id) {
+        // The text is from memory.
+        return Err(Problem::bad_request(
+            "A conflicting object with one or more of the specified property values is present \
+             in the directory.",
+        ));
+    }
+    let role = role.clone();
+    world.tenant.ledger.count(Effect::Object { deed: "roleGiven", object: id });
+    events::role_changed(world, &Trace::of(call), &role, id, true);
+    world.emit(Event::Directory { id: role.id });
+    Ok(Answer::created(ASSIGNMENTS.wrapped(call, role_assignment(&role, id))))
+}
+
+fn unassign(world: &mut World, call: &Call) -> Result<Answer, Problem> {
+    may_write(world, call)?;
+    let key = call.segment(3).to_owned();
+    let of = |role: &Role, member: &Uuid| {
+        role_assignment(role, *member).get("id").and_then(Value::as_str) == Some(&key)
+    };
+    let mut all = world.tenant.roles.0.iter();
+    let found = all.find_map(|role| {
+        let member = role.members.iter().find(|member| of(role, member))?;
+        Some((role.clone(), *member))
+    });
+    let (role, member) = found.ok_or_else(|| Problem::not_found(&key))?;
+    remove(world, call, &role, &member.to_string())
 }
 
 fn all_assignments(tenant: &Tenant) -> Vec<Value> {

@@ -97,6 +97,7 @@ impl Bench {
         let permissions: BTreeSet<String> =
             permissions.split_whitespace().map(str::to_owned).collect();
         let call = Call {
+            cast: None,
             beta: false,
             method: method.to_owned(),
             names: raw.iter().map(|segment| segment.to_lowercase()).collect(),

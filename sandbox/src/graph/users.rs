@@ -16,7 +16,7 @@ use super::{Answer, Call, Handled, Problem};
 use crate::tenant::{Tenant, User};
 use crate::world::World;
 pub(super) use change::{synced, undeclared};
-pub(super) use life::delete as delete_user;
+pub(super) use life::{create_agent_user, delete as delete_user, delete_agent_user};
 pub(super) use password::{PASSWORD_METHOD, acceptable, apply as apply_password, revoke_sessions};
 pub(super) use related::relation;
 pub(super) use rights::{Act, reaches};
@@ -100,6 +100,21 @@ fn get(world: &World, call: &Call) -> Result<Answer, Problem> {
     Ok(Answer::ok(with_context(&query.context(call, "users/$entity"), shown)))
 }
 
+/// A user who is in no collection any more, as far as the bin shows them.
+pub(super) fn synthetic(tenant: &Tenant, user: &User) -> Value {
+    let object = Object::user(tenant, user);
+    let names = ["id", "displayName", "givenName", "surname", "mail", "jobTitle", "mobilePhone"];
+    let more = ["officeLocation", "preferredLanguage", "businessPhones", "identityParentId"];
+    let mut shown = serde_json::Map::new();
+    if user.identity_parent.is_some() {
+        shown.insert("@odata.type".to_owned(), "#microsoft.graph.agentUser".into());
+    }
+    for name in names.into_iter().chain(more) {
+        shown.insert(name.to_owned(), object.get(name).json());
+    }
+    shown.into()
+}
+
 /// Puts `@odata.context` first.
 pub(super) fn with_context(context: &str, entity: Value) -> Value {
     let mut body = json!({"@odata.context": context});
@@ -117,14 +132,21 @@ fn list(world: &World, call: &Call) -> Result<Answer, Problem> {
     let tenant = &world.tenant;
     match query.filter.as_ref().and_then(|filter| indexed(tenant, filter)) {
         Some(found) => {
-            let rows = found.into_iter().map(|user| Object::user(tenant, user)).enumerate();
+            let found = found.into_iter().filter(|user| fits(call, user));
+            let rows = found.map(|user| Object::user(tenant, user)).enumerate();
             query.page(call, "users", rows, show)
         }
         None => {
-            let rows = tenant.people.from(0).map(|(at, user)| (at, Object::user(tenant, user)));
+            let all = tenant.people.from(0).filter(|(_, user)| fits(call, user));
+            let rows = all.map(|(at, user)| (at, Object::user(tenant, user)));
             query.page(call, "users", rows, show)
         }
     }
+}
+
+/// Whether a user is of the type that the path names.
+fn fits(call: &Call, user: &User) -> bool {
+    call.cast.is_none() || user.identity_parent.is_some()
 }
 
 /// The only users a filter can match, when it asks for ids or addresses.

@@ -5,6 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::agents::{closed_role, closed_scope};
+use super::{Blueprint, PrincipalKind};
+
 /// A certificate an application signs its assertions with.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyCredential {
@@ -14,6 +17,48 @@ pub(crate) struct KeyCredential {
     pub(crate) certificate: Vec<u8>,
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
+}
+
+/// A client secret.
+#[derive(Clone)]
+pub(crate) struct PasswordCredential {
+    pub(crate) key_id: Uuid,
+    pub(crate) display_name: Option<String>,
+    /// Its first characters.
+    pub(crate) hint: String,
+    pub(crate) secret: super::Secret,
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+}
+
+impl std::fmt::Debug for PasswordCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PasswordCredential").field("key_id", &self.key_id).finish_non_exhaustive()
+    }
+}
+
+/// A `federatedIdentityCredential`: whose assertions are taken instead of a certificate's.
+#[derive(Clone, Debug)]
+pub(crate) struct Federated {
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) description: Option<String>,
+}
+
+/// A delegated permission that an app's own API offers.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnScope {
+    pub(crate) id: Uuid,
+    pub(crate) value: String,
+    /// `Admin` rather than `User`.
+    pub(crate) admin: bool,
+    pub(crate) enabled: bool,
+    /// `adminConsentDescription`, `adminConsentDisplayName`, `userConsentDescription`,
+    /// `userConsentDisplayName`.
+    pub(crate) texts: [Option<String>; 4],
 }
 
 /// An app registration.
@@ -29,13 +74,31 @@ pub(crate) struct Application {
     /// `isFallbackPublicClient`: device code and password grants allowed.
     pub(crate) public_client: bool,
     pub(crate) keys: Vec<KeyCredential>,
-    /// `(keyId, hint, secret)`.
-    pub(crate) secrets: Vec<(Uuid, String, String)>,
+    pub(crate) secrets: Vec<PasswordCredential>,
+    pub(crate) federated: Vec<Federated>,
+    /// Names of its own API, such as `api://{appId}`.
+    pub(crate) identifier_uris: Vec<String>,
+    /// `api.oauth2PermissionScopes`.
+    pub(crate) own_scopes: Vec<OwnScope>,
+    /// `api.requestedAccessTokenVersion`.
+    pub(crate) token_version: Option<u8>,
     /// Delegated Graph scopes in `requiredResourceAccess`.
     pub(crate) required_scopes: Vec<String>,
     /// Application Graph roles in `requiredResourceAccess`.
     pub(crate) required_roles: Vec<String>,
     pub(crate) created: Timestamp,
+    /// `isDisabled`.
+    pub(crate) disabled: bool,
+    /// Of a blueprint for agents.
+    pub(crate) blueprint: Option<Box<Blueprint>>,
+}
+
+impl Application {
+    /// Whether this text names the app's own API.
+    pub(crate) fn is_called(&self, text: &str) -> bool {
+        Uuid::try_parse(text).is_ok_and(|id| id == self.app_id)
+            || self.identifier_uris.iter().any(|uri| uri.eq_ignore_ascii_case(text))
+    }
 }
 
 /// An app (or a Microsoft service) as present in this tenant.
@@ -46,6 +109,7 @@ pub(crate) struct ServicePrincipal {
     pub(crate) display_name: String,
     pub(crate) enabled: bool,
     pub(crate) created: Timestamp,
+    pub(crate) kind: PrincipalKind,
 }
 
 /// For whom delegated scopes were granted.
@@ -77,7 +141,7 @@ pub(crate) enum ConsentPolicy {
 }
 
 /// Everything about apps.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Apps {
     pub(crate) applications: Vec<Application>,
     pub(crate) principals: Vec<ServicePrincipal>,
@@ -101,7 +165,8 @@ impl Apps {
     /// Scopes of `resource` that `client` may use for `user`: what an administrator granted for
     /// everybody, and what was granted for this user.
     pub(crate) fn granted(&self, client: Uuid, resource: Uuid, user: Uuid) -> BTreeSet<String> {
-        self.grants
+        let mut granted: BTreeSet<String> = self
+            .grants
             .iter()
             .filter(|grant| grant.client == client && grant.resource == resource)
             .filter(|grant| match grant.kind {
@@ -109,7 +174,17 @@ impl Apps {
                 GrantKind::Principal(whose) => whose == user,
             })
             .flat_map(|grant| grant.scopes.iter().cloned())
-            .collect()
+            .collect();
+        granted.extend(self.inherited(client, resource, user));
+        if self.agent(client).is_some() {
+            granted.retain(|scope| !closed_scope(scope));
+        }
+        granted
+    }
+
+    /// The app whose own API this text names.
+    pub(crate) fn called(&self, text: &str) -> Option<&Application> {
+        self.applications.iter().find(|app| app.is_called(text))
     }
 
     /// Records consent: widens the grant there is, or makes one.
@@ -142,12 +217,15 @@ impl Apps {
         });
     }
 
-    /// Application permissions of a client.
-    pub(crate) fn roles_of(&self, client: Uuid) -> impl Iterator<Item = &str> {
-        self.role_assignments
-            .iter()
-            .filter(move |(principal, _)| *principal == client)
-            .map(|(_, role)| role.as_str())
+    /// Application permissions of a client on an API.
+    pub(crate) fn roles_of(&self, client: Uuid, resource: Uuid) -> BTreeSet<String> {
+        let own = self.role_assignments.iter().filter(|(principal, _)| *principal == client);
+        let mut roles: BTreeSet<String> = own.map(|(_, role)| role.clone()).collect();
+        roles.extend(self.inherited_roles(client, resource));
+        if self.agent(client).is_some() {
+            roles.retain(|role| !closed_role(role));
+        }
+        roles
     }
 
     /// Registers a certificate for an app; `false` when there is no such app.

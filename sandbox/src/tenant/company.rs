@@ -11,7 +11,9 @@ mod sign_ins;
 
 pub(crate) use methods::sample_method;
 
-pub(crate) use apps::{SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, TWIN_ADMIN_APP, TWIN_CHAT_APP};
+pub(crate) use apps::{
+    INSTALLER_APP, PERSONAL_APP, SAMPLE_CLI_APP, SAMPLE_DAEMON_APP, TWIN_ADMIN_APP, TWIN_CHAT_APP,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use rand::rngs::SmallRng;
@@ -19,7 +21,7 @@ use rand::{RngCore as _, SeedableRng as _};
 use uuid::Uuid;
 
 use super::{
-    Audit, Chats, Groups, Ledger, Operations, PassPolicy, People, Quirks, Roles, Tenant, Told,
+    Audit, Bin, Chats, Groups, Ledger, Operations, PassPolicy, People, Quirks, Roles, Tenant, Told,
 };
 
 /// The password of every sample user.
@@ -37,6 +39,7 @@ pub(super) fn build(seed: u64, users: usize) -> Tenant {
         roles: Roles::default(),
         apps: apps::registered(&mut Dice::new(seed, "apps")),
         manifests: super::Manifests::default(),
+        bin: Bin::default(),
         chats: Chats::default(),
         audit: Audit::default(),
         ledger: Ledger::default(),

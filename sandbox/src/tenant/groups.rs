@@ -174,6 +174,12 @@ impl Tenant {
         user: Uuid,
         now: Timestamp,
     ) -> (Vec<Uuid>, Vec<Uuid>) {
+        let moved = self.inherit_licences(user, now);
+        self.begin_teams(user, now);
+        moved
+    }
+
+    fn inherit_licences(&mut self, user: Uuid, now: Timestamp) -> (Vec<Uuid>, Vec<Uuid>) {
         let Some(user) = self.people.get_mut(user) else { return Default::default() };
         let due: Vec<(Uuid, Uuid)> = self
             .groups

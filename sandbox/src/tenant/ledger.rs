@@ -83,6 +83,11 @@ pub(crate) enum Effect {
     UserDeleted {
         user: Uuid,
     },
+    /// Something about apps, agents and what they may do: which deed, and to what.
+    Object {
+        deed: &'static str,
+        object: Uuid,
+    },
     MessagePosted {
         chat: String,
         user: Uuid,
@@ -144,6 +149,7 @@ impl Effect {
             Self::ManagerSet { .. } => "managerSet",
             Self::ManagerRemoved { .. } => "managerRemoved",
             Self::UserDeleted { .. } => "userDeleted",
+            Self::Object { deed, .. } => deed,
             Self::MessagePosted { .. } => "messagePosted",
         }
     }
@@ -164,6 +170,7 @@ impl Effect {
             Self::GroupCreated { group }
             | Self::GroupUpdated { group }
             | Self::GroupDeleted { group } => (None, Some(group), None, None),
+            Self::Object { .. } => (None, None, None, None),
             Self::MessagePosted { chat, user } => (Some(user), None, None, Some(chat)),
             Self::SessionsRevoked { user }
             | Self::UserCreated { user }
@@ -193,6 +200,17 @@ impl Effect {
         if let Some(chat) = chat {
             put("chat", json!(chat));
             put("topic", json!(tenant.chats.by_id.get(chat).and_then(|chat| chat.topic.as_ref())));
+        }
+        if let Self::Object { object, .. } = self {
+            let apps = &tenant.apps;
+            let principal = apps.principals.iter().find(|one| one.id == *object);
+            let name = principal.map(|one| &one.display_name).or_else(|| {
+                let mut all = apps.applications.iter();
+                all.find(|one| one.id == *object).map(|one| &one.display_name)
+            });
+            let user = tenant.people.get(*object).map(|user| &user.upn);
+            put("object", json!(object));
+            put("objectName", json!(name.or(user)));
         }
         if let Self::MethodDeleted { kind, method, .. } = self {
             put("kind", json!(kind.collection()));

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{Effect, Quirks, Tenant};
+use super::{Effect, Quirks, Readiness, Tenant};
 
 /// A licence a user holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,7 +191,44 @@ impl Tenant {
         if let Some(person) = self.people.get_mut(user) {
             person.licences = after;
         }
+        self.begin_teams(user, now);
         Ok(effects)
+    }
+
+    /// Whether a licence with a Teams plan is in effect, whatever Teams has made of it so far.
+    pub(crate) fn licensed_for_teams(&self, user: Uuid) -> bool {
+        let Some(user) = self.people.get(user) else { return false };
+        user.licences.iter().filter(|licence| licence.state == "Active").any(|licence| {
+            self.skus.get(licence.sku).is_some_and(|sku| {
+                sku.plans.iter().any(|(id, name)| {
+                    TEAMS_PLANS.contains(&name.as_str()) && !licence.disabled_plans.contains(id)
+                })
+            })
+        })
+    }
+
+    /// Whether somebody who is licensed for Teams can use it.
+    pub(crate) fn ready_for_teams(&self, user: Uuid, now: Timestamp) -> bool {
+        let wait = i64::try_from(self.quirks.teams_ready_after_ms).unwrap_or(i64::MAX);
+        match self.people.get(user).map(|user| user.teams) {
+            Some(Readiness::Ready) => true,
+            Some(Readiness::Since(since)) => {
+                now.duration_since(since) >= SignedDuration::from_millis(wait)
+            }
+            // Licensed by something that did not say so.
+            Some(Readiness::New) => wait == 0,
+            None => false,
+        }
+    }
+
+    /// After somebody's licences changed: Teams begins with who is new to it.
+    pub(super) fn begin_teams(&mut self, user: Uuid, now: Timestamp) {
+        if self.licensed_for_teams(user)
+            && let Some(user) = self.people.get_mut(user)
+            && user.teams == Readiness::New
+        {
+            user.teams = Readiness::Since(now);
+        }
     }
 
     /// Tries again what group licensing could not do, as when there was no seat. Returns the SKUs
@@ -244,6 +281,9 @@ impl Tenant {
         }
     }
 }
+
+/// Service plans that carry Teams chat.
+const TEAMS_PLANS: [&str; 3] = ["TEAMS1", "TEAMS_FREE_SERVICE", "TEAMSPRO_CUST"];
 
 /// Plans that nobody can have together. From memory.
 const EXCLUSIVE: &[(&str, &str)] = &[("SHAREPOINTDESKLESS", "SHAREPOINTENTERPRISE")];

@@ -41,8 +41,23 @@ pub(crate) struct User {
     /// AADSTS number that every sign-in of this person is refused with.
     pub(crate) barred: Option<u32>,
     pub(crate) methods: Methods,
+    /// How far Teams is with this person.
+    pub(crate) teams: Readiness,
+    /// `identityParentId`: the agent identity whose user this is.
+    pub(crate) identity_parent: Option<Uuid>,
     /// What few people have filled in.
     pub(crate) extra: Option<Box<Extra>>,
+}
+
+/// How far Teams is with somebody. Whoever was here before the sandbox started is ready as soon as
+/// they are licensed; somebody new waits once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    Ready,
+    /// Never had a licence with Teams.
+    New,
+    /// Has had one since then.
+    Since(Timestamp),
 }
 
 /// The rarely used part of a profile.

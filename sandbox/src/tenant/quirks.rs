@@ -15,6 +15,14 @@ pub(crate) struct Quirks {
     /// After a reset that forces a change, the password grant is refused (50055) until the person
     /// has chosen a password of their own.
     pub(crate) forced_change_stops_sign_in: bool,
+    /// Deleting a blueprint or its principal deletes its identities and their users, too. Microsoft's
+    /// pages contradict each other.
+    pub(crate) blueprint_takes_agents: bool,
+    /// How long Teams takes with somebody new after their first licence with Teams, in
+    /// milliseconds. Really ten minutes to a day; short here.
+    pub(crate) teams_ready_after_ms: u64,
+    /// What chat calls answer until then: 403 or 404. From memory.
+    pub(crate) teams_not_ready_status: u32,
     /// How long a reset through the method API takes to succeed, in milliseconds.
     pub(crate) reset_takes_ms: u64,
 }
@@ -27,6 +35,9 @@ impl Default for Quirks {
             plans_exclude: false,
             password_reuse_refused: true,
             forced_change_stops_sign_in: false,
+            blueprint_takes_agents: true,
+            teams_ready_after_ms: 2000,
+            teams_not_ready_status: 403,
             reset_takes_ms: 400,
         }
     }

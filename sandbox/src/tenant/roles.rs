@@ -67,4 +67,6 @@ pub(crate) const TEMPLATES: &[(Uuid, &str)] = &[
     (uuid!("f28a1f50-f6e7-4571-818b-6a12f2af6b6c"), "SharePoint Administrator"),
     (uuid!("3a2c62db-5318-420d-8d74-23affee5d9d5"), "Intune Administrator"),
     (uuid!("b0f54661-2d74-4c50-afa3-1ec803f12efe"), "Billing Administrator"),
+    (uuid!("db506228-d27e-4b7d-95e5-295956d6615f"), "Agent ID Administrator"),
+    (uuid!("adb2368d-a9be-41b5-8667-d96778e081b0"), "Agent ID Developer"),
 ];

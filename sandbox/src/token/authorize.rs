@@ -3,7 +3,7 @@
 use url::Url;
 use uuid::Uuid;
 
-use super::clients::{self, Client};
+use super::clients::{self, Client, Kind as Who};
 use super::consent::{self, Consent};
 use super::grants::{Attempt, wants_challenges};
 use super::issue;
@@ -13,7 +13,7 @@ use super::refusal::Refusal;
 use super::scopes::{Asked, Resource};
 use super::sessions::Code;
 use super::{correlation, no_store, tenant_of};
-use crate::tenant::{GrantKind, User};
+use crate::tenant::{GrantKind, User, closed_role, closed_scope, permission};
 use crate::wire::{Request, Response};
 use crate::world::{Sandbox, World};
 
@@ -241,6 +241,9 @@ fn wish(world: &World, tenant: &str, params: &Params, kind: Kind) -> Result<Wish
     tenant_of(world, tenant).map_err(No::Page)?;
     let id = params.need("client_id").map_err(No::Page)?;
     let client = clients::find(world, id).map_err(No::Page)?;
+    if kind == Kind::SignIn {
+        client.signs_people_in().map_err(No::Page)?;
+    }
     let uri = redirect_uri(world, &client, params.get("redirect_uri")).map_err(No::Page)?;
     let state = params.get("state").map(str::to_owned);
     let mut back = Return { uri, mode: Mode::Query, state };
@@ -265,7 +268,7 @@ fn sign_in(world: &World, params: &Params) -> Result<What, Refusal> {
     if response_type != "code" {
         return Err(Refusal::response_type(response_type));
     }
-    let asked = Asked::parse(params.need("scope")?, &world.tenant.name)?;
+    let asked = Asked::parse(params.need("scope")?, &world.tenant)?;
     issue::resource_principal(world, asked.resource)?;
     let challenge = params.get("code_challenge").map(str::to_owned);
     if challenge.is_some() && params.get("code_challenge_method") != Some("S256") {
@@ -287,9 +290,9 @@ fn sign_in(world: &World, params: &Params) -> Result<What, Refusal> {
 
 fn admin_consent(world: &World, client: &Client, params: &Params) -> Result<What, Refusal> {
     let written = params.get("scope").unwrap_or("https://graph.microsoft.com/.default");
-    let asked = Asked::parse(written, &world.tenant.name)?;
+    let asked = Asked::parse(written, &world.tenant)?;
     issue::resource_principal(world, asked.resource)?;
-    let named: Vec<String> = asked.scopes.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let named: Vec<String> = asked.scopes.iter().map(|(name, _)| name.clone()).collect();
     let application = world.tenant.apps.application(client.app_id);
     let (scopes, roles) = match application {
         Some(app) if asked.default.is_some() && asked.resource == Resource::Graph => {
@@ -297,8 +300,28 @@ fn admin_consent(world: &World, client: &Client, params: &Params) -> Result<What
         }
         _ => (named, Vec::new()),
     };
+    let (scopes, roles) = match client.kind {
+        Who::Agent { .. } => for_agent(params, scopes)?,
+        Who::Plain | Who::Blueprint => (scopes, roles),
+    };
     let written = written.to_owned();
     Ok(What::Consent { resource: asked.resource, scopes, roles, written })
+}
+
+/// Agents have no list of what they need: the request names application roles, too. What agents
+/// can never have is refused.
+fn for_agent(params: &Params, scopes: Vec<String>) -> Result<(Vec<String>, Vec<String>), Refusal> {
+    let mut roles = Vec::new();
+    for word in params.get("role").unwrap_or_default().split_whitespace() {
+        let name = word.rsplit('/').next().unwrap_or(word);
+        let known = permission(name).filter(|known| !known.application.is_empty());
+        let known = known.filter(|known| !closed_role(known.name));
+        roles.push(known.ok_or_else(|| Refusal::scope(word))?.name.to_owned());
+    }
+    match scopes.iter().find(|scope| closed_scope(scope)) {
+        Some(closed) => Err(Refusal::scope(closed)),
+        None => Ok((scopes, roles)),
+    }
 }
 
 /// The registered address that the request names, or the first one.
@@ -306,7 +329,11 @@ fn redirect_uri(world: &World, client: &Client, given: Option<&str>) -> Result<S
     let application = world.tenant.apps.application(client.app_id);
     // Of an app of another tenant only the service principal is here; command lines use loopback.
     let loopback = ["http://localhost".to_owned()];
-    let registered = application.map_or(&loopback[..], |app| &app.redirect_uris);
+    let fixed = [AGENT_CONSENT.to_owned()];
+    let registered = match client.kind {
+        Who::Agent { .. } => &fixed[..],
+        Who::Plain | Who::Blueprint => application.map_or(&loopback[..], |app| &app.redirect_uris),
+    };
     let no = || Refusal::redirect_uri(given.unwrap_or_default(), client.app_id);
     match given {
         None => registered.first().cloned().ok_or_else(no),
@@ -369,7 +396,7 @@ enum Verdict {
 }
 
 fn judge(world: &mut World, wish: &Wish, user: &User, said: Said) -> Result<Verdict, Refusal> {
-    issue::person(world, user.id)?;
+    issue::interactive(world, user.id)?;
     let client = &wish.client;
     match &wish.what {
         What::SignIn(sign_in) => {
@@ -495,6 +522,9 @@ fn finish(to: Final) -> Response {
 fn html(status: u16, page: String) -> Response {
     no_store(Response::html(status, page))
 }
+
+/// Where the browser goes after consent to an agent identity (Entra).
+const AGENT_CONSENT: &str = "https://entra.microsoft.com/TokenAuthorize";
 
 /// Our own forms go to the address they are on, plus this.
 const ANSWER: &str = "/answer";

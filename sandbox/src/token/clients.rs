@@ -1,6 +1,5 @@
 //! Which app asks, and whether it is who it says.
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
@@ -8,10 +7,11 @@ use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::keys::{Jws, thumbprint_sha1, thumbprint_sha256};
+use super::keys::{Jws, Keys, thumbprint_sha1, thumbprint_sha256};
 use super::params::Params;
 use super::refusal::Refusal;
-use crate::tenant::{Application, KeyCredential};
+use super::{agent, federated};
+use crate::tenant::{KeyCredential, PrincipalKind};
 use crate::wire::{Request, field};
 use crate::world::World;
 
@@ -24,6 +24,30 @@ pub(super) struct Client {
     pub(super) principal: Uuid,
     /// May sign people in without a credential of its own.
     pub(super) public: bool,
+    pub(super) kind: Kind,
+}
+
+/// What kind of app it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Plain,
+    /// A blueprint for agents.
+    Blueprint,
+    /// An agent identity.
+    Agent {
+        /// Application id of its blueprint.
+        blueprint: Uuid,
+    },
+}
+
+impl Client {
+    /// Refuses flows in which a person signs in at the app: agents have none of them.
+    pub(super) fn signs_people_in(&self) -> Result<(), Refusal> {
+        match self.kind {
+            Kind::Plain => Ok(()),
+            Kind::Blueprint | Kind::Agent { .. } => Err(Refusal::closed_to_agents(self.app_id)),
+        }
+    }
 }
 
 /// What a client showed to prove who it is.
@@ -32,6 +56,8 @@ pub(super) enum Proof {
     None,
     Secret,
     Certificate,
+    /// An assertion of somebody the client trusts.
+    Federated,
 }
 
 impl Proof {
@@ -40,7 +66,7 @@ impl Proof {
         match self {
             Self::None => "0",
             Self::Secret => "1",
-            Self::Certificate => "2",
+            Self::Certificate | Self::Federated => "2",
         }
     }
 }
@@ -56,12 +82,21 @@ pub(super) fn find(world: &World, id: &str) -> Result<Client, Refusal> {
         return Err(Refusal::disabled_client(principal.app_id, &principal.display_name));
     }
     let application = tenant.apps.application(principal.app_id);
+    if application.is_some_and(|app| app.disabled) {
+        return Err(Refusal::disabled_client(principal.app_id, &principal.display_name));
+    }
+    let kind = match &principal.kind {
+        PrincipalKind::Application => Kind::Plain,
+        PrincipalKind::Blueprint(_) => Kind::Blueprint,
+        PrincipalKind::Agent(agent) => Kind::Agent { blueprint: agent.blueprint },
+    };
     Ok(Client {
         app_id: principal.app_id,
         name: principal.display_name.clone(),
         principal: principal.id,
         // Apps of other tenants that are only known as a service principal: command lines.
-        public: application.is_none_or(|app| app.public_client),
+        public: kind == Kind::Plain && application.is_none_or(|app| app.public_client),
+        kind,
     })
 }
 
@@ -81,6 +116,7 @@ pub(super) fn basic(request: &Request) -> Option<(String, String)> {
 /// Checks the client's credential. `token_url` is where the request was sent.
 pub(super) fn authenticate(
     world: &mut World,
+    keys: &Keys,
     client: &Client,
     form: &Params,
     token_url: &str,
@@ -97,6 +133,14 @@ pub(super) fn authenticate(
         if kind != ASSERTION_TYPE {
             return Err(Refusal::malformed());
         }
+        if let Kind::Agent { blueprint } = client.kind {
+            agent::vouched(world, keys, client, blueprint, assertion)?;
+            return Ok(Proof::Federated);
+        }
+        if federated::foreign(assertion) {
+            federated::check(world, keys, client, assertion)?;
+            return Ok(Proof::Federated);
+        }
         let keys = application.map_or(&[][..], |app| &app.keys);
         let now = world.now();
         let jti = check_assertion(assertion, keys, client.app_id, token_url, now)?;
@@ -108,21 +152,16 @@ pub(super) fn authenticate(
         return Ok(Proof::Certificate);
     }
     if let Some(secret) = secret {
-        return if has_secret(application, secret) {
-            Ok(Proof::Secret)
-        } else {
-            Err(Refusal::wrong_secret(client.app_id))
+        let now = world.now();
+        let known =
+            application.and_then(|app| app.secrets.iter().find(|known| known.secret.is(secret)));
+        return match known {
+            Some(known) if known.end <= now => Err(Refusal::expired_key(client.app_id)),
+            Some(_) => Ok(Proof::Secret),
+            None => Err(Refusal::wrong_secret(client.app_id)),
         };
     }
     if client.public { Ok(Proof::None) } else { Err(Refusal::no_credential()) }
-}
-
-fn has_secret(application: Option<&Application>, secret: &str) -> bool {
-    application.is_some_and(|app| {
-        app.secrets.iter().any(|(_, _, known)| {
-            verify_slices_are_equal(known.as_bytes(), secret.as_bytes()).is_ok()
-        })
-    })
 }
 
 /// Checks a client assertion (RFC 7523) as leniently as shipped clients need. Returns its `jti`.
@@ -204,7 +243,7 @@ fn audience(aud: &str, token_url: &str) -> bool {
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// How far clocks may differ.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 #[cfg(test)]
 mod tests {

@@ -56,7 +56,7 @@ fn wanted<'a>(
     nothing_granted: bool,
 ) -> Vec<(&'a str, bool)> {
     let scopes: Vec<&str> = if asked.default.is_none() {
-        asked.scopes.iter().map(|(name, _)| *name).collect()
+        asked.scopes.iter().map(|(name, _)| name.as_str()).collect()
     } else if nothing_granted && asked.resource == Resource::Graph {
         let application = world.tenant.apps.application(client.app_id);
         application.into_iter().flat_map(|app| &app.required_scopes).map(String::as_str).collect()
@@ -65,7 +65,9 @@ fn wanted<'a>(
     };
     scopes
         .into_iter()
-        .map(|name| (name, asked.resource.scope(name).is_none_or(|(_, admin)| admin)))
+        .map(|name| {
+            (name, asked.resource.scope(&world.tenant, name).is_none_or(|(_, admin)| admin))
+        })
         .collect()
 }
 

@@ -41,7 +41,8 @@ fn begin(
     tenant_of(world, tenant)?;
     let form = Params::parse(&request.body);
     let client = clients::find(world, form.need("client_id")?)?;
-    let asked = Asked::parse(form.need("scope")?, &world.tenant.name)?;
+    client.signs_people_in()?;
+    let asked = Asked::parse(form.need("scope")?, &world.tenant)?;
     issue::resource_principal(world, asked.resource)?;
     let device_code = issue::secret(world, 6);
     let user_code = user_code(world);
@@ -99,7 +100,7 @@ pub(crate) fn decide(
     let state = match answer {
         Answer::Decline => DeviceState::Declined,
         Answer::Accept => {
-            issue::person(world, user)?;
+            issue::interactive(world, user)?;
             let client = clients::find(world, &device.client.to_string())?;
             match consent::needed(world, &client, user, &device.asked, false)? {
                 Consent::Given => {}

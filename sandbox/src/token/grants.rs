@@ -6,12 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::clients::{self, Client, Proof};
+use super::clients::{self, Client, Kind, Proof};
 use super::issue::{self, SignedIn, Tokens};
-use super::keys::BASE64URL;
+use super::keys::{BASE64URL, Keys};
 use super::params::Params;
 use super::refusal::Refusal;
-use super::scopes::Asked;
+use super::scopes::{Asked, Resource};
 use super::sessions::DeviceState;
 use super::{correlation, no_store, refused, tenant_of};
 use crate::tenant::{LOCAL, SignIn};
@@ -23,7 +23,7 @@ pub(super) fn token(sandbox: &Sandbox, request: &Request, tenant: &str) -> Respo
     let mut attempt = Attempt::default();
     let result = {
         let mut world = sandbox.world();
-        let result = redeem(&mut world, request, tenant, &mut attempt);
+        let result = redeem(&mut world, &sandbox.keys, request, tenant, &mut attempt);
         attempt.log(&mut world, request, result.as_ref());
         result.map_err(|refusal| refused(&mut world, request, &refusal))
     };
@@ -83,6 +83,7 @@ impl Attempt {
 
 fn redeem(
     world: &mut World,
+    keys: &Keys,
     request: &Request,
     tenant: &str,
     attempt: &mut Attempt,
@@ -107,8 +108,12 @@ fn redeem(
     }
     let client = clients::find(world, form.need("client_id")?)?;
     attempt.client = Some((client.app_id, client.name.clone()));
+    let switched = world.faults.refuse_clients.get(&client.app_id);
+    if let Some(refusal) = switched.and_then(|number| Refusal::of_client(*number, &client)) {
+        return Err(refusal);
+    }
     let url = format!("{}{}", request.origin, request.path);
-    let proof = clients::authenticate(world, &client, &form, &url)?;
+    let proof = clients::authenticate(world, keys, &client, &form, &url)?;
     let grant = Redeeming { client, proof, form };
     match grant_type.as_str() {
         "authorization_code" => grant.code(world, attempt),
@@ -119,16 +124,18 @@ fn redeem(
         "device_code" | "urn:ietf:params:oauth:grant-type:device_code" => {
             grant.device(world, attempt)
         }
+        "user_fic" => grant.agent_user(world, keys, attempt),
+        "urn:ietf:params:oauth:grant-type:jwt-bearer" => grant.on_behalf_of(world, keys, attempt),
         other => Err(Refusal::grant_type(other)),
     }
 }
 
 /// A token request whose client is known.
 #[derive(Debug)]
-struct Redeeming {
-    client: Client,
-    proof: Proof,
-    form: Params,
+pub(super) struct Redeeming {
+    pub(super) client: Client,
+    pub(super) proof: Proof,
+    pub(super) form: Params,
 }
 
 impl Redeeming {
@@ -207,21 +214,31 @@ impl Redeeming {
             return Err(Refusal::no_credential());
         }
         let scope = self.form.need("scope")?;
-        let asked = Asked::parse(scope, &world.tenant.name)?;
+        let asked = Asked::parse(scope, &world.tenant)?;
         if asked.default.is_none() {
             return Err(Refusal::only_default(scope));
         }
-        issue::resource_principal(world, asked.resource)?;
+        if asked.resource != Resource::Exchange {
+            issue::resource_principal(world, asked.resource)?;
+        }
+        // From field reports: a blueprint may make its agents and vouch for them, and no more.
+        let own = matches!(asked.resource, Resource::Exchange | Resource::Graph);
+        if self.client.kind == Kind::Blueprint && !own {
+            return Err(Refusal::closed_to_agents(self.client.app_id));
+        }
         self.switched(world)?;
-        Ok(issue::app_only(world, &self.client, self.proof, asked.resource, self.cae()))
+        // On the way to other resources the path means nothing.
+        let path = self.form.get("fmi_path").filter(|_| asked.resource == Resource::Exchange);
+        Ok(issue::app_only(world, &self.client, self.proof, &asked, path, self.cae()))
     }
 
     fn password(&self, world: &mut World, attempt: &mut Attempt) -> Result<Tokens, Refusal> {
         attempt.interactive = true;
+        self.client.signs_people_in()?;
         let username = self.form.need("username")?;
         let password = self.form.need("password")?;
         let scope = self.form.need("scope")?;
-        let asked = Asked::parse(scope, &world.tenant.name)?;
+        let asked = Asked::parse(scope, &world.tenant)?;
         let user = world
             .tenant
             .people
@@ -264,7 +281,7 @@ impl Redeeming {
         self.sign_in(world, user, &asked, device.cae || self.cae(), now, None)
     }
 
-    fn sign_in(
+    pub(super) fn sign_in(
         &self,
         world: &mut World,
         user: Uuid,
@@ -292,21 +309,21 @@ impl Redeeming {
     /// What this request asks for; what the sign-in asked for when it does not say.
     fn asked(&self, world: &World, before: &Asked) -> Result<Asked, Refusal> {
         match self.form.get("scope") {
-            Some(scope) => Asked::parse(scope, &world.tenant.name),
+            Some(scope) => Asked::parse(scope, &world.tenant),
             None => Ok(before.clone()),
         }
     }
 
-    fn wants_client_info(&self) -> bool {
+    pub(super) fn wants_client_info(&self) -> bool {
         self.form.get("client_info") == Some("1")
     }
 
-    fn cae(&self) -> bool {
+    pub(super) fn cae(&self) -> bool {
         self.form.get("claims").is_some_and(wants_challenges)
     }
 
     /// The switch that refuses every sign-in.
-    fn switched(&self, world: &World) -> Result<(), Refusal> {
+    pub(super) fn switched(&self, world: &World) -> Result<(), Refusal> {
         match world.faults.refuse_sign_ins.and_then(Refusal::by_number) {
             Some(refusal) => Err(refusal),
             None => Ok(()),

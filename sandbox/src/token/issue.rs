@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::clients::{Client, Proof};
+use super::agent;
+use super::clients::{Client, Kind, Proof};
 use super::keys::BASE64URL;
 use super::refusal::Refusal;
 use super::scopes::{Asked, Resource};
@@ -68,7 +69,10 @@ pub(super) fn delegated(world: &mut World, sign_in: &SignedIn<'_>) -> Result<Tok
         )
         .collect();
 
-    let mut access = common(world, client, sign_in.proof, asked.resource, &times, &uti);
+    let audience = Audience::of(world, asked);
+    let mut access = common(world, client, sign_in.proof, &audience, &times, &uti);
+    access.extend(agent::claims(client, Some(&user)).into_iter().map(owned));
+    let named = if audience.v2 { ["preferred_username", ""] } else { ["upn", "unique_name"] };
     let claims = [
         ("idtyp", json!("user")),
         ("oid", json!(user.id)),
@@ -79,16 +83,15 @@ pub(super) fn delegated(world: &mut World, sign_in: &SignedIn<'_>) -> Result<Tok
         ("name", json!(user.display_name)),
         ("given_name", json!(user.given_name)),
         ("family_name", json!(user.surname)),
-        ("upn", json!(user.upn)),
-        ("unique_name", json!(user.upn)),
+        (named[0], json!(user.upn)),
+        (named[1], json!(user.upn)),
         ("scp", json!(scp.iter().map(String::as_str).collect::<Vec<_>>().join(" "))),
         ("wids", world.tenant.roles.of(user.id).map(|role| json!(role.template)).collect()),
         ("xms_idrel", json!("1")),
         ("xms_cc", if sign_in.cae { json!(["cp1"]) } else { Value::Null }),
     ];
-    access.extend(
-        claims.into_iter().filter(|(_, v)| !v.is_null()).map(|(name, v)| (name.to_owned(), v)),
-    );
+    access
+        .extend(claims.into_iter().filter(|(name, v)| !name.is_empty() && !v.is_null()).map(owned));
 
     let id = asked.signs_in("openid").then(|| {
         let mut claims = json!({
@@ -144,7 +147,7 @@ pub(super) fn delegated(world: &mut World, sign_in: &SignedIn<'_>) -> Result<Tok
     };
     Ok(Tokens {
         access: access.into(),
-        verified: Verified { caller, audience: asked.resource.uri().to_owned() },
+        verified: Verified { caller, audience: audience.aud },
         id,
         refresh,
         scope: Some(echo(asked, &granted)),
@@ -159,22 +162,31 @@ pub(super) fn app_only(
     world: &mut World,
     client: &Client,
     proof: Proof,
-    resource: Resource,
+    asked: &Asked,
+    fmi_path: Option<&str>,
     cae: bool,
 ) -> Tokens {
+    let resource = asked.resource;
     let times = Times::now(world);
     let uti = uti(world);
-    let roles: Names = world
-        .tenant
-        .apps
-        .roles_of(client.principal)
-        .filter(|role| resource.has_role(role))
-        .map(str::to_owned)
-        .collect();
-    let mut access = common(world, client, proof, resource, &times, &uti);
+    let mut roles: Names = resource_principal(world, resource)
+        .map(|api| world.tenant.apps.roles_of(client.principal, api))
+        .unwrap_or_default();
+    // Every blueprint may make identities of its own (Graph, "Create agentIdentity").
+    if client.kind == Kind::Blueprint {
+        roles.insert("AgentIdentity.CreateAsManager".to_owned());
+    }
+    roles.retain(|role| resource.has_role(role));
+    let audience = Audience::of(world, asked);
+    let mut access = common(world, client, proof, &audience, &times, &uti);
+    access.extend(agent::claims(client, None).into_iter().map(owned));
+    let subject = fmi_path.map_or_else(
+        || client.principal.to_string(),
+        |path| agent::vouching(world.tenant.id, client.app_id, path),
+    );
     access.insert("idtyp".to_owned(), "app".into());
     access.insert("oid".to_owned(), json!(client.principal));
-    access.insert("sub".to_owned(), json!(client.principal));
+    access.insert("sub".to_owned(), subject.into());
     access.insert("xms_idrel".to_owned(), "7".into());
     if !roles.is_empty() {
         access.insert("roles".to_owned(), json!(roles));
@@ -194,7 +206,7 @@ pub(super) fn app_only(
     };
     Tokens {
         access: access.into(),
-        verified: Verified { caller, audience: resource.uri().to_owned() },
+        verified: Verified { caller, audience: audience.aud },
         id: None,
         refresh: None,
         scope: None,
@@ -245,6 +257,13 @@ pub(super) fn person(world: &World, user: Uuid) -> Result<&User, Refusal> {
     }
 }
 
+/// The same for somebody at a sign-in page: an agent's user has nothing to sign in with.
+pub(super) fn interactive(world: &World, user: Uuid) -> Result<&User, Refusal> {
+    let user = person(world, user)?;
+    // The number is from memory.
+    if user.identity_parent.is_some() { Err(Refusal::password()) } else { Ok(user) }
+}
+
 /// Checks what somebody typed: their password or their temporary access pass, which may be used up
 /// by that.
 pub(super) fn prove(world: &mut World, user: Uuid, typed: &str) -> Result<(), Refusal> {
@@ -293,7 +312,7 @@ fn consented(world: &World, client: &Client, user: &User, asked: &Asked) -> Resu
     granted.retain(|scope| {
         !["openid", "profile", "email", "offline_access"].contains(&scope.as_str())
     });
-    let missing = asked.scopes.iter().any(|(name, _)| !granted.contains(*name));
+    let missing = asked.scopes.iter().any(|(name, _)| !granted.contains(name));
     if missing || (asked.default.is_some() && granted.is_empty()) {
         return Err(Refusal::no_consent(client.app_id, &client.name));
     }
@@ -303,11 +322,11 @@ fn consented(world: &World, client: &Client, user: &User, asked: &Asked) -> Resu
 /// The resource's service principal in this tenant.
 pub(super) fn resource_principal(world: &World, resource: Resource) -> Result<Uuid, Refusal> {
     let tenant = &world.tenant;
-    Uuid::try_parse(resource.app_id())
-        .ok()
-        .and_then(|app_id| tenant.apps.principal_of(app_id))
+    tenant
+        .apps
+        .principal_of(resource.app_id())
         .map(|principal| principal.id)
-        .ok_or_else(|| Refusal::resource(resource.uri(), &tenant.name))
+        .ok_or_else(|| Refusal::resource(&resource.uri(), &tenant.name))
 }
 
 /// The `scope` of an answer. Clients reuse a token only if each string they asked for is in it: what
@@ -316,7 +335,7 @@ fn echo(asked: &Asked, granted: &Names) -> String {
     let sign_in = asked.sign_in.iter().filter(|name| **name != "offline_access");
     let mut words: Vec<String> = asked.scopes.iter().map(|(_, written)| written.clone()).collect();
     if let Some(default) = &asked.default {
-        words.extend(granted.iter().map(|name| format!("{}/{name}", asked.resource.uri())));
+        words.extend(granted.iter().map(|name| format!("{}/{name}", asked.audience)));
         words.push(default.clone());
     }
     words.extend(sign_in.map(|name| (*name).to_owned()));
@@ -328,13 +347,29 @@ fn common(
     world: &World,
     client: &Client,
     proof: Proof,
-    resource: Resource,
+    audience: &Audience,
     times: &Times,
     uti: &str,
 ) -> Map<String, Value> {
     let tenant = world.tenant.id;
+    if audience.v2 {
+        let claims = json!({
+            "aud": audience.aud,
+            "iss": format!("https://login.microsoftonline.com/{tenant}/v2.0"),
+            "iat": times.issued.as_second(),
+            "nbf": times.issued.as_second(),
+            "exp": times.expires.as_second(),
+            "aio": BASE64URL.encode(uti.as_bytes()),
+            "azp": client.app_id,
+            "azpacr": proof.level(),
+            "tid": tenant,
+            "uti": uti,
+            "ver": "2.0",
+        });
+        return claims.as_object().cloned().unwrap_or_default();
+    }
     let claims = json!({
-        "aud": resource.uri(),
+        "aud": audience.aud,
         "iss": format!("https://sts.windows.net/{tenant}/"),
         "iat": times.issued.as_second(),
         "nbf": times.issued.as_second(),
@@ -353,6 +388,38 @@ fn common(
         Value::Object(claims) => claims,
         _ => Map::new(),
     }
+}
+
+/// Whom a token is for, and in which of the two forms it is.
+#[derive(Clone, Debug)]
+struct Audience {
+    aud: String,
+    v2: bool,
+}
+
+impl Audience {
+    /// APIs of apps say which form they want; assertions for federated clients are in the newer.
+    fn of(world: &World, asked: &Asked) -> Self {
+        let version = match asked.resource {
+            Resource::Own(app_id) => {
+                world.tenant.apps.application(app_id).and_then(|app| app.token_version)
+            }
+            Resource::Exchange => Some(2),
+            Resource::Graph
+            | Resource::Manage
+            | Resource::Azure
+            | Resource::Portal
+            | Resource::Messaging => None,
+        };
+        match (version, asked.resource) {
+            (Some(2), resource) => Self { aud: resource.app_id().to_string(), v2: true },
+            (Some(_) | None, _) => Self { aud: asked.audience.clone(), v2: false },
+        }
+    }
+}
+
+fn owned((name, value): (&'static str, Value)) -> (String, Value) {
+    (name.to_owned(), value)
 }
 
 const MOST_WRONG: u32 = 10;

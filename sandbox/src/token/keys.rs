@@ -7,7 +7,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
 use aws_lc_rs::signature::{
     KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RSA_PSS_2048_8192_SHA256,
-    UnparsedPublicKey,
+    RsaPublicKeyComponents, UnparsedPublicKey,
 };
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -150,6 +150,18 @@ impl<'a> Jws<'a> {
         };
         UnparsedPublicKey::new(algorithm, public_key)
             .verify(self.signed.as_bytes(), &self.signature)
+            .is_ok()
+    }
+
+    /// Whether the signature was made with the RSA key of this modulus and exponent.
+    pub(crate) fn verifies_with(&self, n: &[u8], e: &[u8]) -> bool {
+        let algorithm = match self.algorithm() {
+            Some(Algorithm::Rs256) => &RSA_PKCS1_2048_8192_SHA256,
+            Some(Algorithm::Ps256) => &RSA_PSS_2048_8192_SHA256,
+            None => return false,
+        };
+        RsaPublicKeyComponents { n, e }
+            .verify(algorithm, self.signed.as_bytes(), &self.signature)
             .is_ok()
     }
 

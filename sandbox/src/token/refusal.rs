@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::clients::{Client, Kind};
 use crate::wire::Response;
 
 /// Why a sign-in or a token was refused.
@@ -92,6 +93,40 @@ impl Refusal {
             90033 => Self::unavailable(),
             _ => return None,
         })
+    }
+
+    /// The refusal of one client that a fault switch names; `None` for numbers no switch can set.
+    pub(super) fn of_client(number: u32, client: &Client) -> Option<Self> {
+        let (id, name) = (client.app_id, client.name.as_str());
+        Some(match number {
+            50013 => Self::grant_assertion("The signature is not valid."),
+            50034 => Self::unknown_user("sandbox"),
+            50057 => Self::blocked_user(),
+            65001 => Self::no_consent(id, name),
+            82001 => Self::closed_to_agents(id),
+            500_133 => Self::grant_expired(),
+            700_016 => Self::unknown_client(&id.to_string(), "sandbox"),
+            700_024 => Self::assertion_time("It has expired."),
+            700_027 => Self::assertion("[Reason - The key was not found.]"),
+            700_211 => Self::no_federation("https://login.microsoftonline.com"),
+            700_229 => Self::only_apps_federate(),
+            7_000_112 => Self::disabled_client(id, name),
+            7_000_215 => Self::wrong_secret(id),
+            7_000_222 => Self::expired_key(id),
+            _ => return Self::by_number(number),
+        })
+    }
+
+    /// Whether a switch for clients knows a number.
+    pub(crate) fn is_known(number: u32) -> bool {
+        let client = Client {
+            app_id: Uuid::nil(),
+            name: String::new(),
+            principal: Uuid::nil(),
+            public: true,
+            kind: Kind::Plain,
+        };
+        Self::of_client(number, &client).is_some()
     }
 
     /// The admin consent endpoint has one OAuth error for everything.
@@ -215,6 +250,44 @@ impl Refusal {
         Self::new(700_024, "invalid_client", text)
     }
 
+    /// From field reports: the number for flows that are closed to agents.
+    pub(super) fn closed_to_agents(id: Uuid) -> Self {
+        let text = format!("Agentic application '{id}' is not permitted to use this flow.");
+        Self::new(82001, "unauthorized_client", text)
+    }
+
+    pub(super) fn no_federation(issuer: &str) -> Self {
+        let text = format!(
+            "No matching federated identity record found for presented assertion issuer \
+             '{issuer}'. Check your federated identity credential Subject, Audience and Issuer \
+             against the presented assertion."
+        );
+        Self::new(700_211, "invalid_client", text)
+    }
+
+    /// The number is from memory.
+    pub(super) fn other_audience(audience: &str) -> Self {
+        let text = format!(
+            "No matching federated identity record found for presented assertion audience \
+             '{audience}'."
+        );
+        Self::new(700_212, "invalid_client", text)
+    }
+
+    /// The number is from memory.
+    pub(super) fn other_subject(subject: &str) -> Self {
+        let text = format!(
+            "No matching federated identity record found for presented assertion subject \
+             '{subject}'."
+        );
+        Self::new(700_213, "invalid_client", text)
+    }
+
+    pub(super) fn only_apps_federate() -> Self {
+        let text = "Only app-only tokens can be used as federated identity credentials.";
+        Self::new(700_229, "invalid_client", text)
+    }
+
     pub(super) fn redirect_uri(uri: &str, id: Uuid) -> Self {
         let text = format!(
             "The redirect URI '{uri}' specified in the request does not match the redirect URIs \
@@ -286,6 +359,25 @@ impl Refusal {
             valid_from.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         );
         Self::new(50173, "invalid_grant", text).because("bad_token")
+    }
+
+    pub(super) fn grant_assertion(reason: &str) -> Self {
+        let text = format!("Assertion failed signature validation. {reason}");
+        Self::new(50013, "invalid_grant", text)
+    }
+
+    /// The number is from memory; the family is 50013.
+    pub(super) fn grant_audience(given: &str, wanted: Uuid) -> Self {
+        let text = format!(
+            "Assertion audience does not match the Client app presenting the assertion. The \
+             audience in the assertion was '{given}' and the expected audience is '{wanted}'."
+        );
+        Self::new(500_131, "invalid_grant", text)
+    }
+
+    pub(super) fn grant_expired() -> Self {
+        let text = "Assertion is not within its valid time range.";
+        Self::new(500_133, "invalid_grant", text)
     }
 
     pub(super) fn device_pending() -> Self {

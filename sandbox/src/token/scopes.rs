@@ -1,7 +1,9 @@
 //! What a request asks for: scopes, the resource they are of, and the form they were written in.
 
+use uuid::Uuid;
+
 use super::refusal::Refusal;
-use crate::tenant::permission;
+use crate::tenant::{Tenant, permission};
 
 /// An API tokens are issued for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,10 +12,16 @@ pub(super) enum Resource {
     Manage,
     Azure,
     Portal,
+    /// What assertions of federated clients are for (`api://AzureADTokenExchange`).
+    Exchange,
+    /// The service that agents' users answer Teams activities through.
+    Messaging,
+    /// An app's own API, by the app's id.
+    Own(Uuid),
 }
 
 impl Resource {
-    /// By application id URI (with or without slash) or application id.
+    /// One of Microsoft's, by application id URI (with or without slash) or application id.
     pub(super) fn of(text: &str) -> Option<Self> {
         let text = text.trim_end_matches('/').to_ascii_lowercase();
         RESOURCES
@@ -22,14 +30,35 @@ impl Resource {
             .map(|(resource, ..)| *resource)
     }
 
-    /// Its application id, the same in every tenant.
-    pub(super) fn app_id(self) -> &'static str {
-        self.row().map_or("", |(_, app_id, _)| app_id)
+    /// Also those of the tenant's own apps.
+    fn named(tenant: &Tenant, text: &str) -> Option<Self> {
+        Self::of(text).or_else(|| {
+            let app = tenant.apps.called(text.trim_end_matches('/'))?;
+            Some(Self::Own(app.app_id))
+        })
     }
 
-    /// What full scope names start with, and the `aud` of its tokens.
-    pub(super) fn uri(self) -> &'static str {
-        self.row().and_then(|(_, _, uris)| uris.first()).copied().unwrap_or_default()
+    /// Its application id; of Microsoft's the same in every tenant.
+    pub(super) fn app_id(self) -> Uuid {
+        match self {
+            Self::Own(app_id) => app_id,
+            Self::Graph
+            | Self::Manage
+            | Self::Azure
+            | Self::Portal
+            | Self::Exchange
+            | Self::Messaging => {
+                self.row().and_then(|(_, id, _)| Uuid::try_parse(id).ok()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// What full scope names start with, and the `aud` of tokens in the older form.
+    pub(super) fn uri(self) -> String {
+        match self.row().and_then(|(_, _, uris)| uris.first()) {
+            Some(uri) => (*uri).to_owned(),
+            None => self.app_id().to_string(),
+        }
     }
 
     fn row(self) -> Option<&'static (Self, &'static str, &'static [&'static str])> {
@@ -38,18 +67,26 @@ impl Resource {
 
     /// A delegated scope by its name in any case: its proper name and whether users may not consent
     /// to it themselves.
-    pub(super) fn scope(self, name: &str) -> Option<(&'static str, bool)> {
+    pub(super) fn scope(self, tenant: &Tenant, name: &str) -> Option<(String, bool)> {
+        let listed = |names: &[&str], admin: bool| {
+            let found = names.iter().find(|known| known.eq_ignore_ascii_case(name));
+            found.map(|known| ((*known).to_owned(), admin))
+        };
         match self {
             Self::Graph => permission(name)
                 .filter(|known| !known.delegated.is_empty() || known.application.is_empty())
-                .map(|known| (known.name, known.admin)),
-            Self::Manage => MANAGE
-                .iter()
-                .find(|known| known.eq_ignore_ascii_case(name))
-                .map(|known| (*known, true)),
-            Self::Azure | Self::Portal => name
-                .eq_ignore_ascii_case("user_impersonation")
-                .then_some(("user_impersonation", false)),
+                .map(|known| (known.name.to_owned(), known.admin)),
+            Self::Manage => listed(&MANAGE, true),
+            Self::Azure | Self::Portal => listed(&["user_impersonation"], false),
+            Self::Messaging => listed(&MESSAGING, true),
+            Self::Exchange => None,
+            Self::Own(app_id) => {
+                let own = &tenant.apps.application(app_id)?.own_scopes;
+                let found = own
+                    .iter()
+                    .find(|scope| scope.enabled && scope.value.eq_ignore_ascii_case(name));
+                found.map(|scope| (scope.value.clone(), scope.admin))
+            }
         }
     }
 
@@ -58,7 +95,7 @@ impl Resource {
         match self {
             Self::Graph => !MANAGE.contains(&name),
             Self::Manage => MANAGE.contains(&name),
-            Self::Azure | Self::Portal => false,
+            Self::Azure | Self::Portal | Self::Exchange | Self::Messaging | Self::Own(_) => false,
         }
     }
 }
@@ -67,8 +104,10 @@ impl Resource {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) resource: Resource,
+    /// The resource as it was written, for the `aud` of tokens for an app's own API.
+    pub(super) audience: String,
     /// Proper name, and the form it was asked in.
-    pub(super) scopes: Vec<(&'static str, String)>,
+    pub(super) scopes: Vec<(String, String)>,
     /// `.default` as it was asked for.
     pub(super) default: Option<String>,
     /// `openid`, `profile`, `email`, `offline_access`.
@@ -76,11 +115,12 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Parses a `scope` parameter. `tenant` is for the error text.
-    pub(super) fn parse(scope: &str, tenant: &str) -> Result<Self, Refusal> {
-        let mut resource = None;
+    /// Parses a `scope` parameter.
+    pub(super) fn parse(scope: &str, tenant: &Tenant) -> Result<Self, Refusal> {
+        let mut resource: Option<(Resource, String)> = None;
         let mut asked = Self {
             resource: Resource::Graph,
+            audience: String::new(),
             scopes: Vec::new(),
             default: None,
             sign_in: Vec::new(),
@@ -90,21 +130,24 @@ impl Asked {
                 asked.sign_in.push(known);
                 continue;
             }
-            let (of, name) = split(word, tenant)?;
-            if *resource.get_or_insert(of) != of {
+            let (of, audience, name) = split(word, tenant)?;
+            if resource.get_or_insert((of, audience)).0 != of {
                 return Err(Refusal::two_resources());
             }
             if name.eq_ignore_ascii_case(".default") {
                 asked.default = Some(word.to_owned());
             } else {
-                let (name, _) = of.scope(name).ok_or_else(|| Refusal::scope(word))?;
+                let (name, _) = of.scope(tenant, name).ok_or_else(|| Refusal::scope(word))?;
                 asked.scopes.push((name, word.to_owned()));
             }
         }
         if let (Some(_), Some((_, mixed))) = (&asked.default, asked.scopes.first()) {
             return Err(Refusal::scope(mixed));
         }
-        asked.resource = resource.unwrap_or(Resource::Graph);
+        let (resource, audience) =
+            resource.unwrap_or_else(|| (Resource::Graph, Resource::Graph.uri()));
+        asked.resource = resource;
+        asked.audience = audience;
         Ok(asked)
     }
 
@@ -114,15 +157,25 @@ impl Asked {
 }
 
 /// `https://graph.microsoft.com/User.Read`, `{app id}/.default`, or a bare name, which is Graph's.
-fn split<'a>(word: &'a str, tenant: &str) -> Result<(Resource, &'a str), Refusal> {
+fn split<'a>(word: &'a str, tenant: &Tenant) -> Result<(Resource, String, &'a str), Refusal> {
     let Some((uri, name)) = word.rsplit_once('/') else {
-        return Ok((Resource::Graph, word));
+        return Ok((Resource::Graph, Resource::Graph.uri(), word));
     };
-    let resource = Resource::of(uri).ok_or_else(|| Refusal::resource(uri, tenant))?;
-    Ok((resource, name))
+    let resource =
+        Resource::named(tenant, uri).ok_or_else(|| Refusal::resource(uri, &tenant.name))?;
+    let audience = match resource {
+        Resource::Own(_) => uri.trim_end_matches('/').to_owned(),
+        Resource::Graph
+        | Resource::Manage
+        | Resource::Azure
+        | Resource::Portal
+        | Resource::Exchange
+        | Resource::Messaging => resource.uri(),
+    };
+    Ok((resource, audience, name))
 }
 
-const RESOURCES: [(Resource, &str, &[&str]); 4] = [
+const RESOURCES: [(Resource, &str, &[&str]); 6] = [
     (Resource::Graph, "00000003-0000-0000-c000-000000000000", &["https://graph.microsoft.com"]),
     (Resource::Manage, "c5393580-f805-4401-95e8-94b7a6ef2fc2", &["https://manage.office.com"]),
     (
@@ -132,10 +185,19 @@ const RESOURCES: [(Resource, &str, &[&str]); 4] = [
     ),
     // It has no address of its own: its id is its name.
     (Resource::Portal, super::PORTAL, &[super::PORTAL]),
+    (
+        Resource::Exchange,
+        "fb60f99c-7a34-4190-8149-302f77469936",
+        &["fb60f99c-7a34-4190-8149-302f77469936", "api://azureadtokenexchange"],
+    ),
+    (Resource::Messaging, "5a807f24-c9de-44ee-a3a7-329e88a00ffc", &[]),
 ];
 
 /// Permissions of the Office 365 Management APIs, delegated and application alike.
 const MANAGE: [&str; 3] = ["ActivityFeed.Read", "ActivityFeed.ReadDlp", "ServiceHealth.Read"];
+
+/// Delegated scopes of the messaging service, from memory.
+const MESSAGING: [&str; 2] = ["Authorization.ReadWrite", "user_impersonation"];
 
 const SIGN_IN: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
@@ -146,7 +208,7 @@ mod tests {
     use super::*;
 
     fn parse(scope: &str) -> Result<Asked, u32> {
-        Asked::parse(scope, "Contoso").map_err(|refused| refused.number)
+        Asked::parse(scope, &Tenant::sample(1, 5)).map_err(|refused| refused.number)
     }
 
     #[test]
@@ -156,8 +218,8 @@ mod tests {
         assert_eq!(
             asked.scopes,
             [
-                ("User.Read", "user.read".to_owned()),
-                ("Chat.Read", "https://graph.microsoft.com/Chat.Read".to_owned())
+                ("User.Read".to_owned(), "user.read".to_owned()),
+                ("Chat.Read".to_owned(), "https://graph.microsoft.com/Chat.Read".to_owned())
             ]
         );
         assert_eq!(asked.sign_in, ["openid"]);

@@ -21,8 +21,19 @@ pub(crate) struct Sessions {
     pub(super) assertions: Bounded<(Uuid, String), ()>,
     /// Access tokens whose signature was checked, by their digest.
     pub(super) verified: Bounded<[u8; 32], Verified>,
+    /// Keys of issuers elsewhere, by issuer: JSON Web Keys as they were registered.
+    pub(crate) issuers: HashMap<String, Vec<IssuerKey>>,
     /// Wrong passwords, by user.
     pub(super) wrong: Bounded<Uuid, Wrong>,
+}
+
+/// An RSA key of an issuer elsewhere.
+#[derive(Clone, Debug)]
+pub(crate) struct IssuerKey {
+    pub(crate) kid: Option<String>,
+    /// Modulus and exponent, big-endian.
+    pub(crate) n: Vec<u8>,
+    pub(crate) e: Vec<u8>,
 }
 
 /// Wrong passwords of somebody in a row.

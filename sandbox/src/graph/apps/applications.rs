@@ -8,11 +8,16 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::{GRAPH, READ, app_roles, manifest, may_write, owners, scopes, text, unimplemented};
+use super::{
+    GRAPH, READ, api, app_roles, manifest, may_write, owners, scopes, text, unimplemented,
+};
+use crate::graph::agents::{self, Part};
 use crate::graph::listing::Listing;
 use crate::graph::{Answer, Call, Handled, Problem};
 use crate::tenant::audit::events::{self, Trace, seconds};
-use crate::tenant::{Application, KeyCredential, ServicePrincipal};
+use crate::tenant::{
+    Application, Effect, KeyCredential, PasswordCredential, Secret, ServicePrincipal,
+};
 use crate::world::{Event, World};
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
@@ -39,17 +44,18 @@ const APPLICATIONS: Listing<'_> = Listing {
 };
 
 fn list(world: &World, call: &Call) -> Result<Answer, Problem> {
-    call.needs(READ)?;
+    readable(call, call.cast == Some(agents::Cast::Blueprint))?;
     let tenant = &world.tenant;
     let all = tenant.apps.applications.iter();
+    let all = all.filter(|one| call.cast.is_none() || one.blueprint.is_some());
     APPLICATIONS.answer(call, all.map(|one| manifest::shown(tenant, one)).collect())
 }
 
 fn one(world: &World, call: &Call) -> Result<Answer, Problem> {
-    call.needs(READ)?;
-    let at = position(world, call)?;
-    let found = world.tenant.apps.applications.get(at);
-    let found = found.ok_or_else(|| Problem::not_found(call.segment(1)))?;
+    let found = position(world, call).map(|at| world.tenant.apps.applications.get(at));
+    let blueprint = matches!(found, Ok(Some(found)) if found.blueprint.is_some());
+    readable(call, blueprint)?;
+    let found = found?.ok_or_else(|| Problem::not_found(call.segment(1)))?;
     let mut shown = manifest::shown(&world.tenant, found);
     let asked = call.option("$select").unwrap_or_default();
     // Certificates are only shown to who asks for them, about one application.
@@ -90,9 +96,22 @@ fn owned(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     }
 }
 
+fn readable(call: &Call, blueprint: bool) -> Result<(), Problem> {
+    call.needs(READ).or_else(|no| {
+        let own = ["AgentIdentityBlueprint.Read.All", "AgentIdentityBlueprint.ReadWrite.All"];
+        if blueprint { call.needs(&own) } else { Err(no) }
+    })
+}
+
 fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     may_write(world, call)?;
-    let mut made = Application {
+    let made = empty(world);
+    register(world, call, made)
+}
+
+/// A registration that says nothing yet.
+pub(in crate::graph) fn empty(world: &mut World) -> Application {
+    Application {
         id: world.guid(),
         app_id: world.guid(),
         display_name: String::new(),
@@ -100,10 +119,24 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         public_client: false,
         keys: Vec::new(),
         secrets: Vec::new(),
+        federated: Vec::new(),
+        identifier_uris: Vec::new(),
+        own_scopes: Vec::new(),
+        token_version: None,
         required_scopes: Vec::new(),
         required_roles: Vec::new(),
         created: world.now(),
-    };
+        disabled: false,
+        blueprint: None,
+    }
+}
+
+/// Fills a new registration from the body and keeps it.
+pub(in crate::graph) fn register(
+    world: &mut World,
+    call: &Call,
+    mut made: Application,
+) -> Result<Answer, Problem> {
     let mut said = change(world, &mut made, &call.body)?;
     // From here on it is what was said, and not what follows from it.
     said.entry("isFallbackPublicClient").or_insert(Value::Null);
@@ -115,6 +148,8 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     kept.said = said;
     kept.owners.extend(call.caller.user);
     let body = APPLICATIONS.wrapped(call, manifest::shown(&world.tenant, &made));
+    let deed = if made.blueprint.is_some() { "blueprintCreated" } else { "applicationCreated" };
+    world.tenant.ledger.count(Effect::Object { deed, object: id });
     world.tenant.apps.applications.push(made);
     let trace = Trace::of(call);
     events::application_changed(world, &trace, id, &name, ("Add application", "Add"));
@@ -123,8 +158,11 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
 }
 
 fn update(world: &mut World, call: &Call) -> Result<Answer, Problem> {
-    may_write(world, call)?;
     let at = position(world, call)?;
+    permitted(world, call, at, |one| {
+        let fields = call.body.as_object().into_iter().flat_map(|fields| fields.keys());
+        fields.map(|name| agents::part(one, name)).collect()
+    })?;
     // Changed as a whole or not at all.
     let mut changed = world.tenant.apps.applications.get(at).cloned();
     let said = match &mut changed {
@@ -132,6 +170,10 @@ fn update(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         None => Map::new(),
     };
     let credentials = call.body.get("keyCredentials").is_some();
+    if let Some(one) = &changed {
+        let deed = if credentials { "credentialsChanged" } else { "applicationUpdated" };
+        world.tenant.ledger.count(Effect::Object { deed, object: one.id });
+    }
     if let (Some(slot), Some(changed)) = (world.tenant.apps.applications.get_mut(at), changed) {
         let (id, name) = (changed.id, changed.display_name.clone());
         *slot = changed;
@@ -145,16 +187,22 @@ fn update(world: &mut World, call: &Call) -> Result<Answer, Problem> {
 }
 
 fn delete(world: &mut World, call: &Call) -> Result<Answer, Problem> {
-    may_write(world, call)?;
     let at = position(world, call)?;
-    let gone = world.tenant.apps.applications.remove(at);
-    let apps = &mut world.tenant.apps;
+    permitted(world, call, at, |_| vec![Part::Delete])?;
+    let apps = &world.tenant.apps;
+    let Some(gone) = apps.applications.get(at).cloned() else {
+        return Err(Problem::not_found(call.segment(1)));
+    };
     let principals: Vec<ServicePrincipal> =
-        apps.principals.extract_if(.., |one| one.app_id == gone.app_id).collect();
+        apps.principals.iter().filter(|one| one.app_id == gone.app_id).cloned().collect();
+    let now = world.now();
+    world.tenant.bin_application(gone.id, now);
     for principal in &principals {
-        apps.grants.retain(|grant| grant.client != principal.id);
-        apps.role_assignments.retain(|(client, _)| *client != principal.id);
+        world.tenant.bin_principal(principal.id, now);
     }
+    let deed = if gone.blueprint.is_some() { "blueprintDeleted" } else { "applicationDeleted" };
+    world.tenant.ledger.count(Effect::Object { deed, object: gone.id });
+    agents::orphan(world, call, gone.app_id);
     let (trace, name) = (Trace::of(call), &gone.display_name);
     events::application_changed(world, &trace, gone.id, name, ("Delete application", "Delete"));
     for principal in &principals {
@@ -166,8 +214,8 @@ fn delete(world: &mut World, call: &Call) -> Result<Answer, Problem> {
 }
 
 fn add_password(world: &mut World, call: &Call) -> Result<Answer, Problem> {
-    may_write(world, call)?;
     let at = position(world, call)?;
+    permitted(world, call, at, |_| vec![Part::Credentials])?;
     let asked = call.body.get("passwordCredential").unwrap_or(&Value::Null);
     let now = world.now();
     let end = match text(asked, "endDateTime").map(str::parse::<Timestamp>) {
@@ -197,8 +245,16 @@ fn add_password(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     if application.secrets.len() >= MOST_CREDENTIALS {
         return Err(Problem::bad_request("The application has too many credentials."));
     }
-    application.secrets.push((key, hint, secret));
+    application.secrets.push(PasswordCredential {
+        key_id: key,
+        display_name: text(asked, "displayName").map(str::to_owned),
+        hint,
+        secret: Secret::new(secret),
+        start: now,
+        end,
+    });
     let (id, name) = (application.id, application.display_name.clone());
+    world.tenant.ledger.count(Effect::Object { deed: "secretAdded", object: id });
     events::application_changed(world, &Trace::of(call), id, &name, (CREDENTIALS, "Update"));
     let context = "microsoft.graph.passwordCredential";
     let mut answer = Map::new();
@@ -211,18 +267,19 @@ fn add_password(world: &mut World, call: &Call) -> Result<Answer, Problem> {
 }
 
 fn remove_password(world: &mut World, call: &Call) -> Result<Answer, Problem> {
-    may_write(world, call)?;
     let at = position(world, call)?;
+    permitted(world, call, at, |_| vec![Part::Credentials])?;
     let key = text(&call.body, "keyId").and_then(|id| Uuid::try_parse(id).ok());
     let Some(application) = world.tenant.apps.applications.get_mut(at) else {
         return Err(Problem::not_found(call.segment(1)));
     };
-    let secret = application.secrets.iter().position(|(id, ..)| Some(*id) == key);
+    let secret = application.secrets.iter().position(|one| Some(one.key_id) == key);
     let secret = secret.ok_or_else(|| {
         Problem::bad_request("No password credential found with the given keyId.")
     })?;
     application.secrets.remove(secret);
     let (id, name) = (application.id, application.display_name.clone());
+    world.tenant.ledger.count(Effect::Object { deed: "secretRemoved", object: id });
     events::application_changed(world, &Trace::of(call), id, &name, (CREDENTIALS, "Update"));
     Ok(Answer::no_content())
 }
@@ -241,6 +298,9 @@ fn change(
     let said = manifest::said(&before, fields)?;
     manifest::follow(application, &before, &said);
     for (name, value) in fields {
+        if application.blueprint.is_some() {
+            agents::fits_blueprint(name, value)?;
+        }
         match name.as_str() {
             "displayName" => {
                 value
@@ -250,6 +310,14 @@ fn change(
             }
             "requiredResourceAccess" => require(application, value)?,
             "keyCredentials" => application.keys = keys(world, &application.keys, value)?,
+            "identifierUris" => {
+                let uris = api::identifier_uris(&world.tenant, application.id, value)?;
+                application.identifier_uris = uris;
+            }
+            "api" => api::change(application, value)?,
+            "isDisabled" => application.disabled = value.as_bool().unwrap_or(false),
+            // Read by whoever makes a blueprint.
+            "sponsors@odata.bind" | "owners@odata.bind" if application.blueprint.is_some() => {}
             "@odata.type" | "@odata.context" => {}
             other if manifest::keeps(other) => {}
             _ => {
@@ -329,7 +397,24 @@ fn validity(certificate: &[u8]) -> Result<(Timestamp, Timestamp), Problem> {
     Ok((time(validity.not_before.timestamp()), time(validity.not_after.timestamp())))
 }
 
-fn position(world: &World, call: &Call) -> Result<usize, Problem> {
+/// Refuses a caller who may not change these parts of an application; those of a blueprint have
+/// permissions of their own.
+fn permitted(
+    world: &World,
+    call: &Call,
+    at: usize,
+    parts: impl FnOnce(&Application) -> Vec<Part>,
+) -> Result<(), Problem> {
+    match world.tenant.apps.applications.get(at) {
+        Some(one) => match one.blueprint.as_deref() {
+            Some(blueprint) => agents::may_change(world, call, &blueprint.keepers, &parts(one)),
+            None => may_write(world, call),
+        },
+        None => Err(Problem::not_found(call.segment(1))),
+    }
+}
+
+pub(in crate::graph) fn position(world: &World, call: &Call) -> Result<usize, Problem> {
     let key = call.segment(1);
     let id = Uuid::try_parse(key).ok();
     let mut all = world.tenant.apps.applications.iter();
@@ -353,14 +438,16 @@ pub(crate) fn application(one: &Application, domain: &str) -> Value {
     let mut required = ids(&one.required_scopes, "Scope", &scopes().collect::<Vec<_>>());
     required.extend(ids(&one.required_roles, "Role", &app_roles().collect::<Vec<_>>()));
     let required = if required.is_empty() { Vec::new() } else { vec![access(required)] };
-    json!({
+    let mut shown = json!({
         "id": one.id,
         "deletedDateTime": null,
         "appId": one.app_id,
         "createdDateTime": seconds(one.created),
         "displayName": one.display_name,
         "description": null,
-        "identifierUris": [],
+        "identifierUris": one.identifier_uris,
+        "isDisabled": one.disabled.then_some(true),
+        "api": api::json(one),
         "isFallbackPublicClient": one.public_client,
         "publisherDomain": domain,
         "signInAudience": "AzureADMyOrg",
@@ -372,7 +459,12 @@ pub(crate) fn application(one: &Application, domain: &str) -> Value {
         "publicClient": {"redirectUris": uris(one.public_client)},
         "spa": {"redirectUris": []},
         "web": {"homePageUrl": null, "logoutUrl": null, "redirectUris": uris(!one.public_client)},
-    })
+    });
+    if let (Some(_), Value::Object(shown)) = (&one.blueprint, &mut shown) {
+        let kind = "#microsoft.graph.agentIdentityBlueprint";
+        shown.insert("@odata.type".to_owned(), kind.into());
+    }
+    shown
 }
 
 fn whole_key(one: &KeyCredential) -> Value {
@@ -398,15 +490,15 @@ fn key(key: &KeyCredential) -> Value {
     })
 }
 
-fn secret((id, hint, _): &(Uuid, String, String)) -> Value {
+fn secret(one: &PasswordCredential) -> Value {
     json!({
         "customKeyIdentifier": null,
-        "displayName": null,
-        "endDateTime": null,
-        "hint": hint,
-        "keyId": id,
+        "displayName": one.display_name,
+        "endDateTime": seconds(one.end),
+        "hint": one.hint,
+        "keyId": one.key_id,
         "secretText": null,
-        "startDateTime": null,
+        "startDateTime": seconds(one.start),
     })
 }
 

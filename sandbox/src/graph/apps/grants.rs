@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{ADMINISTRATORS, text, unimplemented};
+use crate::graph::agents;
 use crate::graph::listing::Listing;
 use crate::graph::{Answer, Call, Handled, Problem};
 use crate::tenant::audit::events::{self, Trace};
-use crate::tenant::{Grant, GrantKind};
+use crate::tenant::{Effect, Grant, GrantKind, closed_scope};
 use crate::world::{Event, World};
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
@@ -121,11 +122,15 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
             "Permission entry already exists.",
         ));
     }
+    agents::replicated(world, client)?;
+    let scopes = words(text(body, "scope"));
+    open_to(world, client, kind, &scopes)?;
     let id = world.guid().simple().to_string();
-    let grant = Grant { id, client, resource, kind, scopes: words(text(body, "scope")) };
+    let grant = Grant { id, client, resource, kind, scopes };
     let answer = GRANTS.wrapped(call, permission_grant(&grant));
     let after = Some(joined(&grant.scopes));
     world.tenant.apps.grants.push(grant);
+    world.tenant.ledger.count(Effect::Object { deed: "scopesGiven", object: client });
     events::scopes_granted(world, &Trace::of(call), (client, resource), (None, after));
     world.emit(Event::Directory { id: client });
     Ok(Answer::created(answer))
@@ -135,6 +140,9 @@ fn update(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     may_write(world, call)?;
     let at = position(world, call)?;
     let scopes = words(Some(text(&call.body, "scope").ok_or_else(|| invalid("scope"))?));
+    if let Some(grant) = world.tenant.apps.grants.get(at) {
+        open_to(world, grant.client, grant.kind, &scopes)?;
+    }
     let Some(grant) = world.tenant.apps.grants.get_mut(at) else {
         return Err(Problem::not_found(call.segment(1)));
     };
@@ -142,6 +150,7 @@ fn update(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     let after = Some(joined(&scopes));
     grant.scopes = scopes;
     let (client, resource) = (grant.client, grant.resource);
+    world.tenant.ledger.count(Effect::Object { deed: "scopesChanged", object: client });
     events::scopes_granted(world, &Trace::of(call), (client, resource), (before, after));
     world.emit(Event::Directory { id: client });
     Ok(Answer::no_content())
@@ -151,6 +160,7 @@ fn delete(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     may_write(world, call)?;
     let at = position(world, call)?;
     let gone = world.tenant.apps.grants.remove(at);
+    world.tenant.ledger.count(Effect::Object { deed: "scopesTaken", object: gone.client });
     let before = Some(joined(&gone.scopes));
     let ends = (gone.client, gone.resource);
     events::scopes_granted(world, &Trace::of(call), ends, (before, None));
@@ -162,6 +172,29 @@ fn may_write(world: &World, call: &Call) -> Result<(), Problem> {
     call.needs(WRITE)?;
     let roles = [ADMINISTRATORS, &["Privileged Role Administrator"]].concat();
     call.needs_role(world, &roles)
+}
+
+/// Refuses to give an agent, or an agent's user, what agents can never have.
+fn open_to(
+    world: &World,
+    client: Uuid,
+    kind: GrantKind,
+    scopes: &BTreeSet<String>,
+) -> Result<(), Problem> {
+    let tenant = &world.tenant;
+    let agents_user = match kind {
+        GrantKind::AllPrincipals => false,
+        GrantKind::Principal(user) => {
+            tenant.people.get(user).is_some_and(|user| user.identity_parent.is_some())
+        }
+    };
+    if !agents_user && tenant.apps.agent(client).is_none() {
+        return Ok(());
+    }
+    match scopes.iter().find(|scope| closed_scope(scope)) {
+        Some(scope) => Err(agents::closed(scope)),
+        None => Ok(()),
+    }
 }
 
 fn position(world: &World, call: &Call) -> Result<usize, Problem> {

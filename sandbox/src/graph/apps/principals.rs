@@ -4,13 +4,14 @@ use serde_json::{Map, Value, json};
 use uuid::{Uuid, uuid};
 
 use super::{
-    GRAPH, MANAGEMENT, READ, app_roles, grants, manifest, may_write, owners, resource_of, text,
-    unimplemented,
+    GRAPH, MANAGEMENT, READ, api, app_roles, grants, manifest, may_write, owners, resource_of,
+    text, unimplemented,
 };
+use crate::graph::agents::{self, Cast};
 use crate::graph::listing::Listing;
 use crate::graph::{Answer, Call, Handled, Problem};
 use crate::tenant::audit::events::{self, Trace, seconds};
-use crate::tenant::{PERMISSIONS, ServicePrincipal, Tenant};
+use crate::tenant::{Effect, PERMISSIONS, PrincipalKind, ServicePrincipal, Tenant, closed_role};
 use crate::world::{Event, World};
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
@@ -59,9 +60,15 @@ const PRINCIPALS: Listing<'_> = Listing {
 };
 
 fn list(world: &World, call: &Call) -> Result<Answer, Problem> {
-    call.needs(READ)?;
+    call.needs(READ).or_else(|_| call.needs(agents::readers(call.cast)))?;
     let tenant = &world.tenant;
     let all = tenant.apps.principals.iter();
+    let all = all.filter(|one| match (call.cast, &one.kind) {
+        (None, _)
+        | (Some(Cast::BlueprintPrincipal), PrincipalKind::Blueprint(_))
+        | (Some(Cast::Agent), PrincipalKind::Agent(_)) => true,
+        (Some(_), _) => false,
+    });
     let expanded = match call.option("$expand") {
         None => false,
         Some(relation) if relation.eq_ignore_ascii_case("appRoleAssignments") => true,
@@ -74,8 +81,9 @@ fn list(world: &World, call: &Call) -> Result<Answer, Problem> {
     let rows = all.map(|one| {
         let mut shown = shown(tenant, one);
         if let (true, Value::Object(shown)) = (expanded, &mut shown) {
-            let roles = tenant.apps.roles_of(one.id);
-            let roles = roles.filter_map(|role| app_role_assignment(tenant, one.id, role));
+            let given = tenant.apps.role_assignments.iter();
+            let roles = given.filter(|(client, _)| *client == one.id);
+            let roles = roles.filter_map(|(_, role)| app_role_assignment(tenant, one.id, role));
             shown.insert("appRoleAssignments".to_owned(), roles.collect());
         }
         shown
@@ -84,8 +92,10 @@ fn list(world: &World, call: &Call) -> Result<Answer, Problem> {
 }
 
 fn one(world: &World, call: &Call) -> Result<Answer, Problem> {
-    call.needs(READ)?;
-    PRINCIPALS.entity(call, shown(&world.tenant, find(world, call)?))
+    let found = find(world, call);
+    let cast = found.as_ref().ok().and_then(|one| Cast::of_principal(one));
+    call.needs(READ).or_else(|_| call.needs(agents::readers(cast)))?;
+    PRINCIPALS.entity(call, shown(&world.tenant, found?))
 }
 
 /// `…/appRoles` and `…/oauth2PermissionScopes`: a property of its own.
@@ -112,6 +122,10 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         )));
     };
     let (app_id, name) = (application.app_id, application.display_name.clone());
+    if application.blueprint.is_some() {
+        // From memory: an ordinary principal cannot stand for a blueprint.
+        return Err(wrong("appId"));
+    }
     let mut fields = call.body.as_object().cloned().unwrap_or_default();
     fields.remove("appId");
     let (enabled, said) = described(&fields)?;
@@ -131,6 +145,7 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         display_name: name.clone(),
         enabled: enabled.unwrap_or(true),
         created: world.now(),
+        kind: PrincipalKind::Application,
     };
     let id = made.id;
     let kept = world.tenant.manifests.of(id);
@@ -138,6 +153,7 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     kept.owners.extend(call.caller.user);
     let body = PRINCIPALS.wrapped(call, shown(&world.tenant, &made));
     world.tenant.apps.principals.push(made);
+    world.tenant.ledger.count(Effect::Object { deed: "principalCreated", object: id });
     let deed = ("Add service principal", "Add");
     events::principal_changed(world, &Trace::of(call), id, &name, deed);
     world.emit(Event::Directory { id });
@@ -189,10 +205,9 @@ fn delete(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     if microsoft(gone.app_id) {
         return Err(Problem::denied());
     }
-    let apps = &mut world.tenant.apps;
-    apps.principals.retain(|one| one.id != gone.id);
-    apps.grants.retain(|grant| grant.client != gone.id);
-    apps.role_assignments.retain(|(client, _)| *client != gone.id);
+    let now = world.now();
+    world.tenant.bin_principal(gone.id, now);
+    world.tenant.ledger.count(Effect::Object { deed: "principalDeleted", object: gone.id });
     let deed = ("Remove service principal", "Delete");
     events::principal_changed(world, &Trace::of(call), gone.id, &gone.display_name, deed);
     world.emit(Event::Directory { id: gone.id });
@@ -234,11 +249,16 @@ fn assign(world: &mut World, call: &Call) -> Result<Answer, Problem> {
             api.app_id
         )));
     };
+    if world.tenant.apps.agent(client).is_some() && closed_role(offered.value) {
+        return Err(agents::closed(offered.value));
+    }
+    agents::replicated(world, client)?;
     let assignment = (client, offered.value.to_owned());
     if world.tenant.apps.role_assignments.contains(&assignment) {
         return Err(Problem::bad_request("Permission being assigned already exists on the object"));
     }
     world.tenant.apps.role_assignments.push(assignment);
+    world.tenant.ledger.count(Effect::Object { deed: "appRoleGiven", object: client });
     let trace = Trace::of(call);
     let role = (role, offered.value);
     events::app_role_changed(world, &trace, (client, resource), role, true);
@@ -259,6 +279,7 @@ fn unassign(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     });
     let at = at.ok_or_else(|| Problem::not_found(id))?;
     let (client, role) = world.tenant.apps.role_assignments.remove(at);
+    world.tenant.ledger.count(Effect::Object { deed: "appRoleTaken", object: client });
     let resource = resource_of(&world.tenant, &role);
     let role_id = app_roles().find(|one| one.value == role).map_or(Uuid::nil(), |one| one.id);
     let trace = Trace::of(call);
@@ -273,7 +294,10 @@ fn may_assign(world: &World, call: &Call) -> Result<(), Problem> {
     call.needs_role(world, &["Privileged Role Administrator"])
 }
 
-fn find<'a>(world: &'a World, call: &Call) -> Result<&'a ServicePrincipal, Problem> {
+pub(in crate::graph) fn find<'a>(
+    world: &'a World,
+    call: &Call,
+) -> Result<&'a ServicePrincipal, Problem> {
     let key = call.segment(1);
     let id = Uuid::try_parse(key).ok();
     let mut all = world.tenant.apps.principals.iter();
@@ -302,7 +326,8 @@ pub(crate) fn service_principal(tenant: &Tenant, one: &ServicePrincipal) -> Valu
     let owner = if microsoft(one.app_id) { MICROSOFT } else { tenant.id };
     let application = tenant.apps.application(one.app_id);
     let replies = application.map_or(&[][..], |application| &application.redirect_uris);
-    json!({
+    let own_scopes = application.map(api::scopes);
+    let mut shown = json!({
         "id": one.id,
         "deletedDateTime": null,
         "accountEnabled": one.enabled,
@@ -314,14 +339,16 @@ pub(crate) fn service_principal(tenant: &Tenant, one: &ServicePrincipal) -> Valu
         "homepage": null,
         "replyUrls": replies,
         "servicePrincipalNames": names_of(one.app_id),
-        "servicePrincipalType": "Application",
+        "servicePrincipalType": if one.agent().is_some() { "ServiceIdentity" } else { "Application" },
         "signInAudience": if microsoft(one.app_id) { "AzureADMultipleOrgs" } else { "AzureADMyOrg" },
         "tags": [],
         "appRoles": manifest::own_roles(tenant, one.app_id).unwrap_or_else(|| roles_of(one.app_id)),
-        "oauth2PermissionScopes": scopes_of(one.app_id),
+        "oauth2PermissionScopes": own_scopes.unwrap_or_else(|| scopes_of(one.app_id)),
         "keyCredentials": [],
         "passwordCredentials": [],
-    })
+    });
+    agents::adorn(one, &mut shown);
+    shown
 }
 
 /// What a client may call it by; Graph has its address, too.

@@ -164,6 +164,7 @@ pub(crate) fn call(
     let address = Address::parse(path, &caller, &world.tenant).expect("an address");
     let query = form_urlencoded::parse(query.as_bytes());
     Call {
+        cast: None,
         beta: false,
         method: method.to_owned(),
         names: address.names,

@@ -52,11 +52,18 @@ pub(super) fn bound<'a>(body: &'a Value, name: &str) -> Result<Option<Vec<&'a st
 /// Lets all of these in, or nobody.
 pub(super) fn join(world: &mut World, call: &Call, addresses: &[&str]) -> Result<(), Problem> {
     let group = writable(world, call)?;
-    let (id, unified) = (group.id, group.unified);
+    let (id, unified, guarded) = (group.id, group.unified, group.role_assignable);
     let mut joining = Vec::new();
     for address in addresses {
         let object = reference(&world.tenant, address)?;
         let member = object.id();
+        // Agents stay out of groups that roles can be given to. The text is from memory.
+        let agent = matches!(object.kind, Kind::User(user) if user.identity_parent.is_some());
+        if guarded && agent {
+            return Err(Problem::bad_request(format!(
+                "Unable to add '{member}': an agent cannot be a member of a role-assignable group."
+            )));
+        }
         let fits = match object.kind {
             Kind::User(_) => true,
             Kind::Group(_) => !unified && member != id,

@@ -273,11 +273,23 @@ fn user_property<'a>(tenant: &'a Tenant, user: &'a User, property: &str) -> Oper
         "employeeId" => Operand::text(user.employee_id.as_deref()),
         "externalUserState" => Operand::text(user.guest.then_some("Accepted")),
         "givenName" => Operand::text(user.given_name.as_deref()),
-        "identities" => Operand::List(vec![Operand::Record(vec![
-            ("signInType", Operand::text(Some("userPrincipalName"))),
-            ("issuer", Operand::made(initial_domain(tenant))),
-            ("issuerAssignedId", Operand::text(Some(&user.upn))),
-        ])]),
+        "identities" => {
+            let identity = |kind: &'static str, issuer: String, id: &'a str| {
+                Operand::Record(vec![
+                    ("signInType", Operand::text(Some(kind))),
+                    ("issuer", Operand::made(issuer)),
+                    ("issuerAssignedId", Operand::text(Some(id))),
+                ])
+            };
+            let own = identity("userPrincipalName", initial_domain(tenant), &user.upn);
+            // A guest's address at home meets the one here only in this list.
+            let home = user.mail.as_deref().filter(|_| user.guest);
+            let home = home.map(|mail| identity("federated", "ExternalAzureAD".to_owned(), mail));
+            Operand::List(std::iter::once(own).chain(home).collect())
+        }
+        "identityParentId" => {
+            user.identity_parent.map_or(Operand::Null, |id| Operand::made(id.to_string()))
+        }
         "jobTitle" => Operand::text(user.job_title.as_deref()),
         "lastPasswordChangeDateTime" => Operand::Time(user.password_changed),
         "licenseAssignmentStates" => Operand::List(states(user)),

@@ -108,3 +108,26 @@ fn role_answers_conform_to_graphs_model() {
     let members = desk.get(&format!("directoryRoles(roleTemplateId='{LICENSE_ADMIN}')/members"));
     assert_eq!(conforms("directoryObject", &members["value"][0]), Vec::<String>::new());
 }
+
+#[test]
+fn a_role_is_given_and_taken_by_assignment_and_activated_by_that() {
+    let desk = Desk::of_dana(&["RoleManagement.ReadWrite.Directory"]);
+    let sarah = desk.user("sarah.lin@contoso.com");
+    let path = "roleManagement/directory/roleAssignments";
+    let body = json!({
+        "principalId": sarah,
+        // Billing Administrator, which nobody has activated.
+        "roleDefinitionId": "b0f54661-2d74-4c50-afa3-1ec803f12efe",
+        "directoryScopeId": "/",
+    });
+    let made = desk.send("POST", path, body.clone()).unwrap();
+    assert_eq!(made.status, 201);
+    let made = made.body.unwrap();
+    assert_eq!(conforms("unifiedRoleAssignment", &made), Vec::<String>::new());
+    assert!(desk.world().tenant.roles.holds(sarah, "Billing Administrator"));
+    assert_eq!(desk.refusal("POST", path, body).0, 400, "it is given already");
+    let one = format!("{path}/{}", made["id"].as_str().unwrap());
+    assert_eq!(desk.send("DELETE", &one, Value::Null).unwrap().status, 204);
+    assert!(!desk.world().tenant.roles.holds(sarah, "Billing Administrator"));
+    assert_eq!(desk.refusal("DELETE", &one, Value::Null).0, 404);
+}

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use x509_parser::public_key::PublicKey;
 
 use crate::graph::address::Address;
+use crate::graph::chats::call::teams;
 use crate::graph::messages::draft::{known, text};
 use crate::graph::{Call, Problem};
 use crate::tenant::{Rich, Subscription, Watch};
@@ -202,7 +203,10 @@ fn chat(world: &World, call: &Call, id: &str) -> Result<Watch, Problem> {
     permitted(call, MESSAGES, MESSAGES_ALL)?;
     let Some(user) = call.caller.user else { return Err(unapproved()) };
     match world.tenant.chats.get(id) {
-        Some(chat) if chat.member(user).is_some() => Ok(Watch::Chat(id.to_owned())),
+        Some(chat) if chat.member(user).is_some() => {
+            with_teams(world, user)?;
+            Ok(Watch::Chat(id.to_owned()))
+        }
         Some(_) => Err(extension(403, "Forbidden", "")),
         None => Err(extension(404, "NotFound", "")),
     }
@@ -212,10 +216,21 @@ fn user_chats(world: &World, call: &Call, key: &str) -> Result<Watch, Problem> {
     permitted(call, MESSAGES, MESSAGES_ALL)?;
     let Some(user) = call.caller.user else { return Err(unapproved()) };
     match world.tenant.people.find(key) {
-        Some(found) if found.id == user => Ok(Watch::UserChats(user)),
+        Some(found) if found.id == user => {
+            with_teams(world, user)?;
+            Ok(Watch::UserChats(user))
+        }
         Some(_) => Err(extension(403, "Forbidden", "")),
         None => Err(extension(404, "NotFound", "")),
     }
+}
+
+/// Refuses somebody whose Teams is not there, or not there yet.
+fn with_teams(world: &World, user: Uuid) -> Result<(), Problem> {
+    teams(world, user).map_err(|no| match no.status {
+        404 => extension(404, "NotFound", ""),
+        _ => extension(403, "Forbidden", ""),
+    })
 }
 
 fn presence(world: &World, call: &Call, key: &str) -> Result<Watch, Problem> {

@@ -122,6 +122,19 @@ fn permitted(world: &World, call: &Call, names: &[&str]) -> Result<(), Problem> 
     if own && names.iter().all(|name| *name == "mobilePhone") && call.needs(OWN).is_ok() {
         return Ok(());
     }
+    let agents_user = world
+        .tenant
+        .people
+        .find(call.segment(1))
+        .is_some_and(|user| user.identity_parent.is_some());
+    // An agent's user has a permission and a role of its own; a password it cannot have.
+    if agents_user && call.needs(AGENT_USERS).is_ok() && !names.contains(&"passwordProfile") {
+        return call.needs_role(world, &["Agent ID Administrator", "User Administrator"]);
+    }
+    if agents_user && names.contains(&"passwordProfile") {
+        // From memory.
+        return Err(Problem::bad_request("An agent user cannot have a password."));
+    }
     let readable = call.needs(&["User.Read.All", "Directory.Read.All"]).is_ok();
     for name in names {
         call.needs(match *name {
@@ -308,6 +321,8 @@ pub(in crate::graph) fn undeclared(property: &str) -> Problem {
     ))
 }
 
+const AGENT_USERS: &[&str] =
+    &["AgentIdUser.ReadWrite.IdentityParentedBy", "AgentIdUser.ReadWrite.All"];
 const ALL: &str = "User.ReadWrite.All";
 const DIRECTORY: &str = "Directory.ReadWrite.All";
 const AS_USER: &str = "Directory.AccessAsUser.All";

@@ -319,6 +319,18 @@ pub(crate) fn user_deleted(world: &mut World, trace: &Trace, user: Uuid) {
     trace.log(world, ("Delete user", "UserManagement", "Delete"), vec![target]);
 }
 
+/// `Hard Delete user` or `Restore user`: somebody in the bin.
+pub(crate) fn user_binned(world: &mut World, trace: &Trace, user: Uuid, upn: &str, gone: bool) {
+    let mut target = person(&world.tenant, user, Vec::new());
+    target.upn = Some(upn.to_owned());
+    let deed = if gone {
+        ("Hard Delete user", "UserManagement", "Delete")
+    } else {
+        ("Restore user", "UserManagement", "Update")
+    };
+    trace.log(world, deed, vec![target]);
+}
+
 /// `Add member to role`, or `Remove member from role`.
 pub(crate) fn role_changed(
     world: &mut World,

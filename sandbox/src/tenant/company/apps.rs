@@ -1,7 +1,9 @@
 use uuid::{Uuid, uuid};
 
 use super::{Dice, day};
-use crate::tenant::{Application, Apps, ConsentPolicy, Grant, GrantKind, ServicePrincipal};
+use crate::tenant::{
+    Application, Apps, ConsentPolicy, Grant, GrantKind, PrincipalKind, ServicePrincipal,
+};
 
 /// The app through which the twin chats.
 pub(crate) const TWIN_CHAT_APP: Uuid = uuid!("5b7a0c11-0001-4c4e-9a51-7a0000000001");
@@ -11,10 +13,19 @@ pub(crate) const TWIN_ADMIN_APP: Uuid = uuid!("5b7a0c11-0002-4c4e-9a51-7a0000000
 pub(crate) const SAMPLE_CLI_APP: Uuid = uuid!("5b7a0c11-0003-4c4e-9a51-7a0000000003");
 /// A confidential client with application permissions.
 pub(crate) const SAMPLE_DAEMON_APP: Uuid = uuid!("5b7a0c11-0004-4c4e-9a51-7a0000000004");
+/// A public client that sets agents up; nothing is granted to it yet.
+pub(crate) const INSTALLER_APP: Uuid = uuid!("5b7a0c11-0005-4c4e-9a51-7a0000000005");
+/// A public client for a person's own agent, which acts as that person; nothing is granted to it
+/// yet, and people may consent for themselves.
+pub(crate) const PERSONAL_APP: Uuid = uuid!("5b7a0c11-0006-4c4e-9a51-7a0000000006");
 /// Microsoft Graph, the same in every tenant.
 const GRAPH: Uuid = uuid!("00000003-0000-0000-c000-000000000000");
 /// Office 365 Management APIs, the same in every tenant.
 const MANAGEMENT: Uuid = uuid!("c5393580-f805-4401-95e8-94b7a6ef2fc2");
+
+/// The service that agents' users answer Teams activities through, the same in every tenant. Its
+/// name is from memory.
+const MESSAGING: Uuid = uuid!("5a807f24-c9de-44ee-a3a7-329e88a00ffc");
 
 /// Azure Resource Manager, the same in every tenant.
 const AZURE: Uuid = uuid!("797f4846-ba00-4fd7-9dba-dac1f8f63013");
@@ -52,6 +63,23 @@ const AZURE_CLI_SCOPES: &str = "Application.ReadWrite.All AppRoleAssignment.Read
                                 AuditLog.Read.All DelegatedPermissionGrant.ReadWrite.All \
                                 Directory.AccessAsUser.All Group.ReadWrite.All User.Read.All \
                                 User.ReadWrite.All";
+
+/// Everything that setting up an agent of either kind, and taking it down again, needs.
+const INSTALLER: &str = "AgentIdentity.DeleteRestore.All AgentIdentity.EnableDisable.All \
+                         AgentIdentity.Read.All AgentIdentityBlueprint.AddRemoveCreds.All \
+                         AgentIdentityBlueprint.Create AgentIdentityBlueprint.DeleteRestore.All \
+                         AgentIdentityBlueprint.Read.All \
+                         AgentIdentityBlueprint.UpdateAuthProperties.All \
+                         AgentIdentityBlueprintPrincipal.Create \
+                         AgentIdentityBlueprintPrincipal.DeleteRestore.All \
+                         AgentIdUser.ReadWrite.All AgentIdUser.ReadWrite.IdentityParentedBy \
+                         AppRoleAssignment.ReadWrite.All Application.ReadWrite.All \
+                         DelegatedPermissionGrant.ReadWrite.All \
+                         LicenseAssignment.ReadWrite.All Organization.Read.All \
+                         RoleManagement.ReadWrite.Directory User.Read.All User.ReadWrite.All";
+
+const PERSONAL: &str = "Chat.Create Chat.ReadWrite ChatMessage.Send Presence.ReadWrite User.Read \
+                        User.ReadBasic.All";
 
 const DAEMON: &[&str] = &[
     "AuditLog.Read.All",
@@ -98,16 +126,30 @@ pub(super) fn registered(dice: &mut Dice) -> Apps {
         display_name: "ADIbizaUX".to_owned(),
         enabled: true,
         created: day(20),
+        kind: PrincipalKind::Application,
     };
     let itself = ["user_impersonation".to_owned()];
     apps.consent(azure_cli.id, portal.id, GrantKind::AllPrincipals, itself);
     apps.principals.extend([azure, azure_cli, portal]);
+    register(&mut apps, dice, INSTALLER_APP, "subtwin installer", INSTALLER);
+    register(&mut apps, dice, PERSONAL_APP, "subtwin personal", PERSONAL);
+    apps.principals.push(principal(dice, MESSAGING, "Messaging Bot API Application"));
     apps
 }
 
 /// Registers a public client and consents to its scopes. Returns its service principal.
 fn add(apps: &mut Apps, dice: &mut Dice, app_id: Uuid, name: &str, scopes: &str) -> Uuid {
     let scopes = if scopes.is_empty() { String::new() } else { format!("{SIGN_IN} {scopes}") };
+    let client = register(apps, dice, app_id, name, &scopes);
+    if !scopes.is_empty() {
+        let graph = apps.graph;
+        grant(apps, dice, client, graph, &scopes);
+    }
+    client
+}
+
+/// Registers a public client. Returns its service principal.
+fn register(apps: &mut Apps, dice: &mut Dice, app_id: Uuid, name: &str, scopes: &str) -> Uuid {
     apps.applications.push(Application {
         id: dice.guid(),
         app_id,
@@ -117,17 +159,19 @@ fn add(apps: &mut Apps, dice: &mut Dice, app_id: Uuid, name: &str, scopes: &str)
         public_client: true,
         keys: Vec::new(),
         secrets: Vec::new(),
+        federated: Vec::new(),
+        identifier_uris: Vec::new(),
+        own_scopes: Vec::new(),
+        token_version: None,
         required_scopes: scopes.split_whitespace().map(str::to_owned).collect(),
         required_roles: Vec::new(),
         created: day(20),
+        disabled: false,
+        blueprint: None,
     });
     let principal = principal(dice, app_id, name);
     let client = principal.id;
     apps.principals.push(principal);
-    if !scopes.is_empty() {
-        let graph = apps.graph;
-        grant(apps, dice, client, graph, &scopes);
-    }
     client
 }
 
@@ -148,5 +192,6 @@ fn principal(dice: &mut Dice, app_id: Uuid, name: &str) -> ServicePrincipal {
         display_name: name.to_owned(),
         enabled: true,
         created: day(20),
+        kind: PrincipalKind::Application,
     }
 }

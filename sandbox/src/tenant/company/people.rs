@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::cast::{CAST, Kind, Plan, Role};
 use super::crowd::{DEPARTMENTS, Department, ENGINEERING, GIVEN, OFFICES, SURNAME};
 use super::{Dice, SAMPLE_PASSWORD, day, products};
-use crate::tenant::{Methods, Secret, Tenant, User};
+use crate::tenant::{Methods, Readiness, Secret, Tenant, User};
 
 /// Hires the cast, and then a crowd until there are `users` people.
 pub(super) fn hire(tenant: &mut Tenant, dice: &mut Dice, users: usize) {
@@ -65,6 +65,8 @@ fn member(tenant: &Tenant, role: &Role, id: Uuid, manager: Option<Uuid>, number:
         must_change_password: false,
         barred: None,
         methods: Methods::default(),
+        teams: Readiness::Ready,
+        identity_parent: None,
         extra: None,
     }
 }
@@ -127,6 +129,8 @@ impl Crowd {
             must_change_password: false,
             barred: None,
             methods: Methods::default(),
+            teams: Readiness::Ready,
+            identity_parent: None,
             extra: None,
         }
     }
