@@ -4,30 +4,12 @@ It goes through HTTPS_PROXY and trusts REQUESTS_CA_BUNDLE; nothing in the librar
 told that this is not login.microsoftonline.com. Scripts act for people at SANDBOX_CONTROL.
 """
 
-import datetime
-import json
-import os
-import sys
-import traceback
-import urllib.request
-
 import msal
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import hashes
+from sandbox import APPS, PATIENCE, PEOPLE, TENANT, control, credential, judge, same
 
-CONTROL = os.environ["SANDBOX_CONTROL"]
 GRAPH = "https://graph.microsoft.com/v1.0"
-PATIENCE = 20
-
-
-def control(path, body=None):
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(CONTROL + path, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-        return json.load(answer)
 
 
 def graph(token, path, **fields):
@@ -38,19 +20,13 @@ def graph(token, path, **fields):
     return requests.get(url, headers=bearer, timeout=PATIENCE)
 
 
-def same(got, wanted):
-    assert got == wanted, f"{got!r}, not {wanted!r}"
-
-
 def told(answer, error, number):
     same((answer.get("error"), answer.get("error_codes")), (error, [number]))
     assert answer["error_description"].startswith(f"AADSTS{number}: "), answer
 
 
-TENANT = control("tenant")
 AUTHORITY = "https://login.microsoftonline.com/" + TENANT["id"]
-APPS = {app["role"]: app["appId"] for app in TENANT["apps"]}
-DANA = next(p for p in TENANT["people"] if p["userPrincipalName"] == "dana@contoso.com")
+DANA = PEOPLE["dana@contoso.com"]
 COMMAND_LINE = msal.PublicClientApplication(APPS["sampleCli"], authority=AUTHORITY)
 DAEMON_SCOPE = ["https://graph.microsoft.com/.default"]
 
@@ -125,30 +101,6 @@ def everybody(token):
     return set(found)
 
 
-def credential():
-    """A new key and its certificate: both as PEM, and the certificate."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Contoso Reporting")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=30))
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
-    public = certificate.public_bytes(serialization.Encoding.PEM).decode()
-    return private, public, certificate
-
-
 PRIVATE, PUBLIC, CERTIFICATE = credential()
 
 
@@ -189,7 +141,7 @@ def another_key_under_a_registered_certificate_is_refused():
     told(answer, "invalid_client", 700027)
 
 
-CHECKS = [
+judge([
     a_declined_device_code_signs_nobody_in,
     a_device_code_waits_for_its_person,
     the_cache_answers_without_a_request,
@@ -200,21 +152,4 @@ CHECKS = [
     a_registered_certificate_signs_an_app_in,
     a_certificate_named_by_its_old_thumbprint_works_too,
     another_key_under_a_registered_certificate_is_refused,
-]
-
-
-def main():
-    failed = False
-    for check in CHECKS:
-        name = check.__name__.replace("_", " ")
-        try:
-            check()
-            print("PASS", name, flush=True)
-        except Exception as error:
-            failed = True
-            print("FAIL", f"{name}: {error}".replace("\n", " "), flush=True)
-            traceback.print_exc()
-    sys.exit(failed)
-
-
-main()
+])

@@ -4,6 +4,7 @@
 //! Faithful enough for clients nobody here wrote. Shares no type with the twin's own adapters: if
 //! both used one struct, a misspelt field would pass every test.
 
+mod azure;
 mod client;
 mod control;
 mod faults;

@@ -11,6 +11,7 @@ mod company;
 mod groups;
 mod ledger;
 mod licences;
+mod manifests;
 mod methods;
 mod operations;
 mod people;
@@ -42,6 +43,7 @@ pub(crate) use company::{
 pub(crate) use groups::{Group, Groups, Moved, Rule};
 pub(crate) use ledger::{Effect, Ledger};
 pub(crate) use licences::{AssignedLicence, Conflict, Sku, Skus, Unlicensed, Wanted};
+pub(crate) use manifests::Manifests;
 pub(crate) use methods::{
     AccessPass, Method, MethodKind, Methods, PASS_BOUNDS, PassPolicy, Proof, Usability,
 };
@@ -67,6 +69,8 @@ pub(crate) struct Tenant {
     pub(crate) skus: Skus,
     pub(crate) roles: Roles,
     pub(crate) apps: Apps,
+    /// What apps and their principals say beside what the sandbox acts on.
+    pub(crate) manifests: Manifests,
     /// What was deleted of these, for a while.
     pub(crate) bin: Bin,
     pub(crate) chats: Chats,

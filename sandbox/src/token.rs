@@ -36,6 +36,10 @@ pub(crate) use verify::caller;
 pub(crate) const GRAPH: &str = "https://graph.microsoft.com";
 /// Audience of the Management Activity API's tokens.
 pub(crate) const MANAGE: &str = "https://manage.office.com";
+/// Audience of Azure Resource Manager's tokens.
+pub(crate) const AZURE: &str = "https://management.azure.com";
+/// Audience of the tokens for the portal's own API, the same in every tenant.
+pub(crate) const PORTAL: &str = "74658136-14ec-4630-ad9b-26e160ff0fc6";
 
 /// Answers one request to the login host.
 pub(crate) async fn answer(sandbox: &Arc<Sandbox>, request: &Request) -> Response {

@@ -15,6 +15,8 @@ pub(crate) enum Service {
     Manage,
     /// `management.azure.com`: just enough for `az login`.
     Azure,
+    /// `main.iam.ad.ext.azure.com`: just enough for `az ad app permission admin-consent`.
+    Portal,
     /// The page and the control endpoints: the sandbox's own.
     Local,
 }

@@ -35,9 +35,37 @@ const JUDGES: &[Judge] = &[
         patience: Duration::from_secs(120),
     },
     Judge {
+        name: "azure-identity",
+        runs: Program::Python,
+        script: "azure_identity.py",
+        on: Stage::Sandbox,
+        patience: Duration::from_secs(180),
+    },
+    Judge {
+        name: "msal-node",
+        runs: Program::Node,
+        script: "msal_node.mjs",
+        on: Stage::Sandbox,
+        patience: Duration::from_secs(120),
+    },
+    Judge {
+        name: "az",
+        runs: Program::AzurePython,
+        script: "az.py",
+        on: Stage::Sandbox,
+        patience: Duration::from_secs(240),
+    },
+    Judge {
         name: "m365",
         runs: Program::Node,
         script: "m365.mjs",
+        on: Stage::Sandbox,
+        patience: Duration::from_secs(480),
+    },
+    Judge {
+        name: "m365-apps",
+        runs: Program::Node,
+        script: "m365_apps.mjs",
         on: Stage::Sandbox,
         patience: Duration::from_secs(480),
     },
@@ -89,6 +117,8 @@ struct Judge {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Program {
     Python,
+    /// Python in the Azure command line's environment: its packages want other versions.
+    AzurePython,
     Node,
 }
 
@@ -112,10 +142,14 @@ pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
     let program = build()?;
     let kit = metadata.target_directory.join("interop").into_std_path_buf();
     copy(metadata.workspace_root.join("interop").as_std_path(), &kit)?;
-    if judges.iter().any(|judge| judge.runs == Program::Python) {
-        python_packages(&kit)?;
+    let runs = |program| judges.iter().any(|judge| judge.runs == program);
+    if runs(Program::Python) {
+        python_packages(&kit, "venv", "requirements.txt")?;
     }
-    if judges.iter().any(|judge| judge.runs == Program::Node) {
+    if runs(Program::AzurePython) {
+        python_packages(&kit, "az", "requirements-az.txt")?;
+    }
+    if runs(Program::Node) {
         node_packages(&kit)?;
     }
     if judges.iter().any(|judge| judge.on == Stage::Page) {
@@ -169,12 +203,14 @@ fn copy(from: &Path, kit: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn python_packages(kit: &Path) -> anyhow::Result<()> {
-    once(kit, "venv", &["requirements.txt"], || {
-        quietly(Command::new("python3").args(["-m", "venv", "venv"]).current_dir(kit))?;
-        let install = ["install", "-qq", "--no-deps", "--no-input", "--disable-pip-version-check"];
-        let mut pip = Command::new(kit.join("venv/bin/pip"));
-        quietly(pip.args(install).args(["-r", "requirements.txt"]).current_dir(kit))
+fn python_packages(kit: &Path, venv: &str, list: &str) -> anyhow::Result<()> {
+    once(kit, venv, &[list], || {
+        quietly(Command::new("python3").args(["-m", "venv", venv]).current_dir(kit))?;
+        // Not compiled: a judge imports little of what large packages bring along.
+        let install = ["install", "-qq", "--no-deps", "--no-compile", "--no-input"];
+        let mut pip = Command::new(kit.join(venv).join("bin/pip"));
+        pip.args(install).arg("--disable-pip-version-check");
+        quietly(pip.args(["-r", list]).current_dir(kit))
     })
 }
 
@@ -265,6 +301,7 @@ fn hear(judge: &Judge, kit: &Path, program: &Path) -> anyhow::Result<Verdict> {
     fs::create_dir_all(&home)?;
     let mut command = match judge.runs {
         Program::Python => Command::new(kit.join("venv/bin/python")),
+        Program::AzurePython => Command::new(kit.join("az/bin/python")),
         Program::Node => Command::new("node"),
     };
     command.arg(judge.script).current_dir(kit).env_clear().env("HOME", home);

@@ -3,6 +3,8 @@
 mod api;
 mod applications;
 mod grants;
+mod manifest;
+mod owners;
 mod principals;
 #[cfg(test)]
 mod tests;

@@ -38,16 +38,24 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
         ("POST", ["users", _, action]) if is(action, "revokesigninsessions") => {
             change::revoke(world, call)
         }
-        ("POST", ["users", _, action]) if is(action, "checkmembergroups") => {
+        ("POST", ["users" | "groups" | "directoryobjects", _, action])
+            if is(action, "checkmembergroups") =>
+        {
             related::check(world, call, related::What::Groups)
         }
-        ("POST", ["users", _, action]) if is(action, "checkmemberobjects") => {
+        ("POST", ["users" | "groups" | "directoryobjects", _, action])
+            if is(action, "checkmemberobjects") =>
+        {
             related::check(world, call, related::What::Objects)
         }
-        ("POST", ["users", _, action]) if is(action, "getmembergroups") => {
+        ("POST", ["users" | "groups" | "directoryobjects", _, action])
+            if is(action, "getmembergroups") =>
+        {
             related::members_of(world, call, related::What::Groups)
         }
-        ("POST", ["users", _, action]) if is(action, "getmemberobjects") => {
+        ("POST", ["users" | "groups" | "directoryobjects", _, action])
+            if is(action, "getmemberobjects") =>
+        {
             related::members_of(world, call, related::What::Objects)
         }
         ("GET", ["users", _, "directreports", ..]) => {

@@ -15,7 +15,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
@@ -23,16 +22,17 @@ use super::front::{self, Front};
 use crate::tenant::Secret;
 use crate::wire::{Body, Request, Response, Service};
 use crate::world::Sandbox;
-use crate::{control, graph, manage, page, token};
+use crate::{azure, control, graph, manage, page, token};
 
 /// The cloud's names, all answered here.
-pub(super) const CLOUD_HOSTS: [(&str, Service); 6] = [
+pub(super) const CLOUD_HOSTS: [(&str, Service); 7] = [
     ("login.microsoftonline.com", Service::Login),
     ("login.windows.net", Service::Login),
     ("login.microsoft.com", Service::Login),
     ("graph.microsoft.com", Service::Graph),
     ("manage.office.com", Service::Manage),
     ("management.azure.com", Service::Azure),
+    ("main.iam.ad.ext.azure.com", Service::Portal),
 ];
 
 /// Our own names; on them the path says which service is meant.
@@ -201,22 +201,13 @@ async fn answer(sandbox: &Arc<Sandbox>, request: &Request) -> Response {
         Service::Login => token::answer(sandbox, request).await,
         Service::Graph => graph::answer(sandbox, request).await,
         Service::Manage => manage::answer(sandbox, request),
-        Service::Azure => azure(request),
+        Service::Azure => azure::manage(sandbox, request),
+        Service::Portal => azure::portal(sandbox, request),
         Service::Local if request.path == "/sandbox" || request.path.starts_with("/sandbox/") => {
             control::answer(sandbox, request).await
         }
         Service::Local => page::answer(sandbox, request).await,
     }
-}
-
-/// `management.azure.com`, as far as `az login --allow-no-subscriptions` needs it.
-fn azure(request: &Request) -> Response {
-    if request.method == "GET" && request.path.trim_end_matches('/') == "/subscriptions" {
-        return Response::json(200, json!({"value": []}));
-    }
-    let message =
-        format!("The sandbox does not implement {} {} of Azure.", request.method, request.path);
-    Response::json(501, json!({"error": {"code": "SandboxNotImplemented", "message": message}}))
 }
 
 fn out(response: Response, front: &Arc<Front>) -> Result<Out, Cut> {
@@ -313,6 +304,7 @@ mod tests {
             ("login.windows.net", "/common/oauth2/token", Some(Service::Login)),
             ("manage.office.com", "/x", Some(Service::Manage)),
             ("management.azure.com", "/subscriptions", Some(Service::Azure)),
+            ("main.iam.ad.ext.azure.com", "/api/x", Some(Service::Portal)),
             ("localhost", "/v1.0/users", Some(Service::Graph)),
             ("127.0.0.1", "/beta/users", Some(Service::Graph)),
             ("localhost", "/contoso.com/oauth2/v2.0/token", Some(Service::Login)),

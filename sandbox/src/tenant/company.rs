@@ -38,6 +38,7 @@ pub(super) fn build(seed: u64, users: usize) -> Tenant {
         skus: products::owned(),
         roles: Roles::default(),
         apps: apps::registered(&mut Dice::new(seed, "apps")),
+        manifests: super::Manifests::default(),
         bin: Bin::default(),
         chats: Chats::default(),
         audit: Audit::default(),

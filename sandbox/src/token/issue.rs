@@ -405,7 +405,11 @@ impl Audience {
                 world.tenant.apps.application(app_id).and_then(|app| app.token_version)
             }
             Resource::Exchange => Some(2),
-            Resource::Graph | Resource::Manage | Resource::Azure | Resource::Messaging => None,
+            Resource::Graph
+            | Resource::Manage
+            | Resource::Azure
+            | Resource::Portal
+            | Resource::Messaging => None,
         };
         match (version, asked.resource) {
             (Some(2), resource) => Self { aud: resource.app_id().to_string(), v2: true },

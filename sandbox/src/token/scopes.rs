@@ -11,6 +11,7 @@ pub(super) enum Resource {
     Graph,
     Manage,
     Azure,
+    Portal,
     /// What assertions of federated clients are for (`api://AzureADTokenExchange`).
     Exchange,
     /// The service that agents' users answer Teams activities through.
@@ -41,7 +42,12 @@ impl Resource {
     pub(super) fn app_id(self) -> Uuid {
         match self {
             Self::Own(app_id) => app_id,
-            Self::Graph | Self::Manage | Self::Azure | Self::Exchange | Self::Messaging => {
+            Self::Graph
+            | Self::Manage
+            | Self::Azure
+            | Self::Portal
+            | Self::Exchange
+            | Self::Messaging => {
                 self.row().and_then(|(_, id, _)| Uuid::try_parse(id).ok()).unwrap_or_default()
             }
         }
@@ -71,7 +77,7 @@ impl Resource {
                 .filter(|known| !known.delegated.is_empty() || known.application.is_empty())
                 .map(|known| (known.name.to_owned(), known.admin)),
             Self::Manage => listed(&MANAGE, true),
-            Self::Azure => listed(&["user_impersonation"], false),
+            Self::Azure | Self::Portal => listed(&["user_impersonation"], false),
             Self::Messaging => listed(&MESSAGING, true),
             Self::Exchange => None,
             Self::Own(app_id) => {
@@ -89,7 +95,7 @@ impl Resource {
         match self {
             Self::Graph => !MANAGE.contains(&name),
             Self::Manage => MANAGE.contains(&name),
-            Self::Azure | Self::Exchange | Self::Messaging | Self::Own(_) => false,
+            Self::Azure | Self::Portal | Self::Exchange | Self::Messaging | Self::Own(_) => false,
         }
     }
 }
@@ -162,13 +168,14 @@ fn split<'a>(word: &'a str, tenant: &Tenant) -> Result<(Resource, String, &'a st
         Resource::Graph
         | Resource::Manage
         | Resource::Azure
+        | Resource::Portal
         | Resource::Exchange
         | Resource::Messaging => resource.uri(),
     };
     Ok((resource, audience, name))
 }
 
-const RESOURCES: [(Resource, &str, &[&str]); 5] = [
+const RESOURCES: [(Resource, &str, &[&str]); 6] = [
     (Resource::Graph, "00000003-0000-0000-c000-000000000000", &["https://graph.microsoft.com"]),
     (Resource::Manage, "c5393580-f805-4401-95e8-94b7a6ef2fc2", &["https://manage.office.com"]),
     (
@@ -176,6 +183,8 @@ const RESOURCES: [(Resource, &str, &[&str]); 5] = [
         "797f4846-ba00-4fd7-9dba-dac1f8f63013",
         &["https://management.azure.com", "https://management.core.windows.net"],
     ),
+    // It has no address of its own: its id is its name.
+    (Resource::Portal, super::PORTAL, &[super::PORTAL]),
     (
         Resource::Exchange,
         "fb60f99c-7a34-4190-8149-302f77469936",

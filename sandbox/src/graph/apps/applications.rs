@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::{GRAPH, READ, api, app_roles, may_write, scopes, text, unimplemented};
+use super::{
+    GRAPH, READ, api, app_roles, manifest, may_write, owners, scopes, text, unimplemented,
+};
 use crate::graph::agents::{self, Part};
 use crate::graph::listing::Listing;
 use crate::graph::{Answer, Call, Handled, Problem};
@@ -28,23 +30,25 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
         ("DELETE", ["applications", _]) => delete(world, call),
         ("POST", ["applications", _, "addpassword"]) => add_password(world, call),
         ("POST", ["applications", _, "removepassword"]) => remove_password(world, call),
+        (_, ["applications", _, "owners", ..]) => owned(world, call),
+        ("GET", ["applications", _, "approles"]) => roles(world, call),
         _ => Err(unimplemented(call)),
     })
 }
 
 const APPLICATIONS: Listing<'_> = Listing {
     context: "applications",
-    filterable: &["appId", "displayName", "id", "createdDateTime"],
+    filterable: &["appId", "displayName", "id", "createdDateTime", "identifierUris", "tags"],
     page: 100,
     orderable: None,
 };
 
 fn list(world: &World, call: &Call) -> Result<Answer, Problem> {
     readable(call, call.cast == Some(agents::Cast::Blueprint))?;
-    let domain = &world.tenant.domain;
-    let all = world.tenant.apps.applications.iter();
+    let tenant = &world.tenant;
+    let all = tenant.apps.applications.iter();
     let all = all.filter(|one| call.cast.is_none() || one.blueprint.is_some());
-    APPLICATIONS.answer(call, all.map(|one| application(one, domain)).collect())
+    APPLICATIONS.answer(call, all.map(|one| manifest::shown(tenant, one)).collect())
 }
 
 fn one(world: &World, call: &Call) -> Result<Answer, Problem> {
@@ -52,7 +56,44 @@ fn one(world: &World, call: &Call) -> Result<Answer, Problem> {
     let blueprint = matches!(found, Ok(Some(found)) if found.blueprint.is_some());
     readable(call, blueprint)?;
     let found = found?.ok_or_else(|| Problem::not_found(call.segment(1)))?;
-    APPLICATIONS.entity(call, application(found, &world.tenant.domain))
+    let mut shown = manifest::shown(&world.tenant, found);
+    let asked = call.option("$select").unwrap_or_default();
+    // Certificates are only shown to who asks for them, about one application.
+    if asked.split(',').any(|name| name.trim().eq_ignore_ascii_case("keyCredentials"))
+        && let Some(shown) = shown.pointer_mut("/keyCredentials")
+    {
+        *shown = found.keys.iter().map(whole_key).collect();
+    }
+    APPLICATIONS.entity(call, shown)
+}
+
+/// `…/appRoles`: a property of its own.
+fn roles(world: &World, call: &Call) -> Result<Answer, Problem> {
+    call.needs(READ)?;
+    let at = position(world, call)?;
+    let found = world.tenant.apps.applications.get(at);
+    let found = found.ok_or_else(|| Problem::not_found(call.segment(1)))?;
+    let shown = manifest::shown(&world.tenant, found);
+    let items = shown.get("appRoles").and_then(Value::as_array).cloned().unwrap_or_default();
+    let context = format!("applications('{}')/appRoles", found.id);
+    Listing { context: &context, filterable: &["id", "value"], ..APPLICATIONS }.answer(call, items)
+}
+
+/// `…/owners` of an application.
+fn owned(world: &mut World, call: &Call) -> Result<Answer, Problem> {
+    let at = position(world, call)?;
+    let found = world.tenant.apps.applications.get(at);
+    let (id, name) = found
+        .map(|one| (one.id, one.display_name.clone()))
+        .ok_or_else(|| Problem::not_found(call.segment(1)))?;
+    match (call.method.as_str(), call.names.get(3..).unwrap_or_default()) {
+        ("GET", []) => owners::list(world, call, id),
+        ("POST", [reference]) if reference == "$ref" => owners::add(world, call, (id, &name)),
+        ("DELETE", [_, reference]) if reference == "$ref" => {
+            owners::remove(world, call, (id, &name))
+        }
+        _ => Err(unimplemented(call)),
+    }
 }
 
 fn readable(call: &Call, blueprint: bool) -> Result<(), Problem> {
@@ -96,12 +137,17 @@ pub(in crate::graph) fn register(
     call: &Call,
     mut made: Application,
 ) -> Result<Answer, Problem> {
-    change(world, &mut made, &call.body)?;
+    let mut said = change(world, &mut made, &call.body)?;
+    // From here on it is what was said, and not what follows from it.
+    said.entry("isFallbackPublicClient").or_insert(Value::Null);
     if made.display_name.is_empty() {
         return Err(invalid("displayName"));
     }
-    let body = APPLICATIONS.wrapped(call, application(&made, &world.tenant.domain));
     let (id, name) = (made.id, made.display_name.clone());
+    let kept = world.tenant.manifests.of(id);
+    kept.said = said;
+    kept.owners.extend(call.caller.user);
+    let body = APPLICATIONS.wrapped(call, manifest::shown(&world.tenant, &made));
     let deed = if made.blueprint.is_some() { "blueprintCreated" } else { "applicationCreated" };
     world.tenant.ledger.count(Effect::Object { deed, object: id });
     world.tenant.apps.applications.push(made);
@@ -119,9 +165,10 @@ fn update(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     })?;
     // Changed as a whole or not at all.
     let mut changed = world.tenant.apps.applications.get(at).cloned();
-    if let Some(application) = &mut changed {
-        change(world, application, &call.body)?;
-    }
+    let said = match &mut changed {
+        Some(application) => change(world, application, &call.body)?,
+        None => Map::new(),
+    };
     let credentials = call.body.get("keyCredentials").is_some();
     if let Some(one) = &changed {
         let deed = if credentials { "credentialsChanged" } else { "applicationUpdated" };
@@ -130,6 +177,7 @@ fn update(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     if let (Some(slot), Some(changed)) = (world.tenant.apps.applications.get_mut(at), changed) {
         let (id, name) = (changed.id, changed.display_name.clone());
         *slot = changed;
+        world.tenant.manifests.of(id).said.extend(said);
         let activity = if credentials { CREDENTIALS } else { "Update application" };
         let trace = Trace::of(call);
         events::application_changed(world, &trace, id, &name, (activity, "Update"));
@@ -236,11 +284,19 @@ fn remove_password(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     Ok(Answer::no_content())
 }
 
-/// Applies a POST or PATCH body. What the sandbox cannot keep is refused.
-fn change(world: &mut World, application: &mut Application, body: &Value) -> Result<(), Problem> {
+/// Applies a POST or PATCH body; returns what its manifest says from now on. What the sandbox
+/// cannot keep is refused.
+fn change(
+    world: &mut World,
+    application: &mut Application,
+    body: &Value,
+) -> Result<Map<String, Value>, Problem> {
     let Value::Object(fields) = body else {
         return Err(Problem::bad_request("The request body must be a JSON object."));
     };
+    let before = manifest::shown(&world.tenant, application);
+    let said = manifest::said(&before, fields)?;
+    manifest::follow(application, &before, &said);
     for (name, value) in fields {
         if application.blueprint.is_some() {
             agents::fits_blueprint(name, value)?;
@@ -252,14 +308,6 @@ fn change(world: &mut World, application: &mut Application, body: &Value) -> Res
                     .ok_or_else(|| invalid(name))?
                     .clone_into(&mut application.display_name);
             }
-            "isFallbackPublicClient" => {
-                application.public_client = value.as_bool().unwrap_or(false);
-            }
-            "publicClient" => {
-                application.redirect_uris = redirects(value, name)?;
-                application.public_client = true;
-            }
-            "web" => application.redirect_uris = redirects(value, name)?,
             "requiredResourceAccess" => require(application, value)?,
             "keyCredentials" => application.keys = keys(world, &application.keys, value)?,
             "identifierUris" => {
@@ -270,9 +318,8 @@ fn change(world: &mut World, application: &mut Application, body: &Value) -> Res
             "isDisabled" => application.disabled = value.as_bool().unwrap_or(false),
             // Read by whoever makes a blueprint.
             "sponsors@odata.bind" | "owners@odata.bind" if application.blueprint.is_some() => {}
-            "signInAudience" if value == "AzureADMyOrg" => {}
-            // The sandbox has no use for these, and they change nothing it answers.
-            "@odata.type" | "description" | "notes" | "tags" => {}
+            "@odata.type" | "@odata.context" => {}
+            other if manifest::keeps(other) => {}
             _ => {
                 return Err(Problem::unsupported(format!(
                     "The sandbox does not keep `{name}` of an application."
@@ -280,12 +327,7 @@ fn change(world: &mut World, application: &mut Application, body: &Value) -> Res
             }
         }
     }
-    Ok(())
-}
-
-fn redirects(value: &Value, name: &str) -> Result<Vec<String>, Problem> {
-    let uris = value.get("redirectUris").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    uris.iter().map(|uri| uri.as_str().map(str::to_owned).ok_or_else(|| invalid(name))).collect()
+    Ok(said)
 }
 
 fn require(application: &mut Application, value: &Value) -> Result<(), Problem> {
@@ -300,9 +342,8 @@ fn require(application: &mut Application, value: &Value) -> Result<(), Problem> 
                 Some("Scope") => (false, scopes().find(|offered| offered.id == id)),
                 Some(_) | None => return Err(wrong()),
             };
-            let found = found.ok_or_else(|| {
-                Problem::unsupported(format!("The sandbox does not know the permission {id}."))
-            })?;
+            // Of another API, or one that the sandbox does not know: kept, but nothing comes of it.
+            let Some(found) = found else { continue };
             let list = if role { &mut wanted_roles } else { &mut wanted_scopes };
             list.push(found.value.to_owned());
         }
@@ -422,6 +463,14 @@ pub(crate) fn application(one: &Application, domain: &str) -> Value {
     if let (Some(_), Value::Object(shown)) = (&one.blueprint, &mut shown) {
         let kind = "#microsoft.graph.agentIdentityBlueprint";
         shown.insert("@odata.type".to_owned(), kind.into());
+    }
+    shown
+}
+
+fn whole_key(one: &KeyCredential) -> Value {
+    let mut shown = key(one);
+    if let Value::Object(shown) = &mut shown {
+        shown.insert("key".to_owned(), STANDARD.encode(&one.certificate).into());
     }
     shown
 }

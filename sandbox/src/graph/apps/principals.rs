@@ -1,10 +1,11 @@
 //! `servicePrincipals` and the application roles granted to them.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::{Uuid, uuid};
 
 use super::{
-    GRAPH, MANAGEMENT, READ, api, app_roles, grants, may_write, resource_of, text, unimplemented,
+    GRAPH, MANAGEMENT, READ, api, app_roles, grants, manifest, may_write, owners, resource_of,
+    text, unimplemented,
 };
 use crate::graph::agents::{self, Cast};
 use crate::graph::listing::Listing;
@@ -21,6 +22,12 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
         ("GET", ["serviceprincipals", _]) => one(world, call),
         ("PATCH", ["serviceprincipals", _]) => update(world, call),
         ("DELETE", ["serviceprincipals", _]) => delete(world, call),
+        ("GET", ["serviceprincipals", _, "approles" | "oauth2permissionscopes"]) => {
+            offers(world, call)
+        }
+        ("GET", ["serviceprincipals", _, "owners"]) => {
+            find(world, call).and_then(|principal| owners::list(world, call, principal.id))
+        }
         ("GET", ["serviceprincipals", _, "oauth2permissiongrants"]) => {
             find(world, call).and_then(|principal| grants::of_client(world, call, principal.id))
         }
@@ -39,7 +46,15 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
 
 const PRINCIPALS: Listing<'_> = Listing {
     context: "servicePrincipals",
-    filterable: &["accountEnabled", "appId", "displayName", "id", "servicePrincipalType"],
+    filterable: &[
+        "accountEnabled",
+        "appId",
+        "displayName",
+        "id",
+        "servicePrincipalNames",
+        "servicePrincipalType",
+        "tags",
+    ],
     page: 100,
     orderable: None,
 };
@@ -54,14 +69,45 @@ fn list(world: &World, call: &Call) -> Result<Answer, Problem> {
         | (Some(Cast::Agent), PrincipalKind::Agent(_)) => true,
         (Some(_), _) => false,
     });
-    PRINCIPALS.answer(call, all.map(|one| service_principal(tenant, one)).collect())
+    let expanded = match call.option("$expand") {
+        None => false,
+        Some(relation) if relation.eq_ignore_ascii_case("appRoleAssignments") => true,
+        Some(relation) => {
+            return Err(Problem::unsupported(format!(
+                "The sandbox does not expand `{relation}` of service principals."
+            )));
+        }
+    };
+    let rows = all.map(|one| {
+        let mut shown = shown(tenant, one);
+        if let (true, Value::Object(shown)) = (expanded, &mut shown) {
+            let given = tenant.apps.role_assignments.iter();
+            let roles = given.filter(|(client, _)| *client == one.id);
+            let roles = roles.filter_map(|(_, role)| app_role_assignment(tenant, one.id, role));
+            shown.insert("appRoleAssignments".to_owned(), roles.collect());
+        }
+        shown
+    });
+    PRINCIPALS.answer(call, rows.collect())
 }
 
 fn one(world: &World, call: &Call) -> Result<Answer, Problem> {
     let found = find(world, call);
     let cast = found.as_ref().ok().and_then(|one| Cast::of_principal(one));
     call.needs(READ).or_else(|_| call.needs(agents::readers(cast)))?;
-    PRINCIPALS.entity(call, service_principal(&world.tenant, found?))
+    PRINCIPALS.entity(call, shown(&world.tenant, found?))
+}
+
+/// `…/appRoles` and `…/oauth2PermissionScopes`: a property of its own.
+fn offers(world: &World, call: &Call) -> Result<Answer, Problem> {
+    call.needs(READ)?;
+    let principal = find(world, call)?;
+    let name =
+        if call.names.get(2).is_some_and(|name| name == "approles") { "appRoles" } else { SCOPES };
+    let shown = shown(&world.tenant, principal);
+    let items = shown.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let context = format!("servicePrincipals('{}')/{name}", principal.id);
+    Listing { context: &context, filterable: &["id", "value"], ..PRINCIPALS }.answer(call, items)
 }
 
 fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
@@ -80,6 +126,9 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         // From memory: an ordinary principal cannot stand for a blueprint.
         return Err(wrong("appId"));
     }
+    let mut fields = call.body.as_object().cloned().unwrap_or_default();
+    fields.remove("appId");
+    let (enabled, said) = described(&fields)?;
     if world.tenant.apps.principal_of(app_id).is_some() {
         return Err(Problem::new(
             409,
@@ -94,12 +143,15 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         id: world.guid(),
         app_id,
         display_name: name.clone(),
-        enabled: true,
+        enabled: enabled.unwrap_or(true),
         created: world.now(),
         kind: PrincipalKind::Application,
     };
     let id = made.id;
-    let body = PRINCIPALS.wrapped(call, service_principal(&world.tenant, &made));
+    let kept = world.tenant.manifests.of(id);
+    kept.said = said;
+    kept.owners.extend(call.caller.user);
+    let body = PRINCIPALS.wrapped(call, shown(&world.tenant, &made));
     world.tenant.apps.principals.push(made);
     world.tenant.ledger.count(Effect::Object { deed: "principalCreated", object: id });
     let deed = ("Add service principal", "Add");
@@ -114,22 +166,37 @@ fn update(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     let Value::Object(fields) = &call.body else {
         return Err(Problem::bad_request("The request body must be a JSON object."));
     };
-    if let Some(other) = fields.keys().find(|name| *name != "accountEnabled") {
-        return Err(Problem::unsupported(format!(
-            "The sandbox does not change `{other}` of a service principal."
-        )));
-    }
-    let enabled = fields.get("accountEnabled").and_then(Value::as_bool);
-    let enabled = enabled.ok_or_else(|| wrong("accountEnabled"))?;
+    let (enabled, said) = described(fields)?;
     let mut all = world.tenant.apps.principals.iter_mut();
     if let Some(principal) = all.find(|one| one.id == id) {
-        principal.enabled = enabled;
+        principal.enabled = enabled.unwrap_or(principal.enabled);
+        world.tenant.manifests.of(id).said.extend(said);
         let name = principal.display_name.clone();
         let deed = ("Update service principal", "Update");
         events::principal_changed(world, &Trace::of(call), id, &name, deed);
         world.emit(Event::Directory { id });
     }
     Ok(Answer::no_content())
+}
+
+/// What a body says about a service principal: whether it is enabled, and what is only kept.
+fn described(fields: &Map<String, Value>) -> Result<(Option<bool>, Map<String, Value>), Problem> {
+    let (mut enabled, mut said) = (None, Map::new());
+    for (name, value) in fields.iter().filter(|(name, _)| !name.starts_with('@')) {
+        if name == "accountEnabled" {
+            // One shipped client writes it as text.
+            let flag = value.as_bool().or_else(|| value.as_str()?.to_lowercase().parse().ok());
+            enabled = Some(flag.ok_or_else(|| wrong(name))?);
+            continue;
+        }
+        let value = manifest::said_of_principal(name, value).ok_or_else(|| {
+            Problem::unsupported(format!(
+                "The sandbox does not change `{name}` of a service principal."
+            ))
+        })?;
+        said.insert(name.clone(), value?);
+    }
+    Ok((enabled, said))
 }
 
 fn delete(world: &mut World, call: &Call) -> Result<Answer, Problem> {
@@ -245,6 +312,15 @@ fn microsoft(app_id: Uuid) -> bool {
     app_id == GRAPH || app_id == MANAGEMENT
 }
 
+/// A `servicePrincipal` with everything that was said about it.
+fn shown(tenant: &Tenant, one: &ServicePrincipal) -> Value {
+    let mut shown = service_principal(tenant, one);
+    if let (Value::Object(shown), Some(kept)) = (&mut shown, tenant.manifests.get(one.id)) {
+        shown.extend(kept.said.clone());
+    }
+    shown
+}
+
 /// A `servicePrincipal`.
 pub(crate) fn service_principal(tenant: &Tenant, one: &ServicePrincipal) -> Value {
     let owner = if microsoft(one.app_id) { MICROSOFT } else { tenant.id };
@@ -262,17 +338,26 @@ pub(crate) fn service_principal(tenant: &Tenant, one: &ServicePrincipal) -> Valu
         "displayName": one.display_name,
         "homepage": null,
         "replyUrls": replies,
-        "servicePrincipalNames": [one.app_id],
+        "servicePrincipalNames": names_of(one.app_id),
         "servicePrincipalType": if one.agent().is_some() { "ServiceIdentity" } else { "Application" },
         "signInAudience": if microsoft(one.app_id) { "AzureADMultipleOrgs" } else { "AzureADMyOrg" },
         "tags": [],
-        "appRoles": roles_of(one.app_id),
+        "appRoles": manifest::own_roles(tenant, one.app_id).unwrap_or_else(|| roles_of(one.app_id)),
         "oauth2PermissionScopes": own_scopes.unwrap_or_else(|| scopes_of(one.app_id)),
         "keyCredentials": [],
         "passwordCredentials": [],
     });
     agents::adorn(one, &mut shown);
     shown
+}
+
+/// What a client may call it by; Graph has its address, too.
+fn names_of(app_id: Uuid) -> Vec<String> {
+    let mut names = vec![app_id.to_string()];
+    if app_id == GRAPH {
+        names.push("https://graph.microsoft.com".to_owned());
+    }
+    names
 }
 
 fn roles_of(api: Uuid) -> Value {
@@ -330,5 +415,6 @@ pub(crate) fn app_role_assignment(tenant: &Tenant, client: Uuid, role: &str) -> 
     }))
 }
 
+const SCOPES: &str = "oauth2PermissionScopes";
 /// The tenant Microsoft's own apps live in.
 const MICROSOFT: Uuid = uuid!("f8cdef31-a31e-4b4a-93e4-5f571e91255a");

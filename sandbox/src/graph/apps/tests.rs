@@ -1,3 +1,5 @@
+mod manifests;
+
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::json;
 

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::graph::desk::Desk;
 use crate::graph::testing::{Bench, each};
 use crate::tenant::Effect;
 
@@ -546,4 +547,36 @@ fn deleting_a_licensed_group_takes_its_licences_back() {
     assert_eq!(bench.by("sam", GROUP, "DELETE", &path).status(), 204);
     assert_eq!(bench.world().tenant.skus.get(F3).unwrap().consumed, 0);
     assert!(bench.user("bianca.rossi").licences.is_empty());
+}
+
+#[test]
+fn memberships_of_any_object_are_asked_for_in_either_place() {
+    let desk = Desk::of_dana(&["Group.ReadWrite.All", "User.Read.All"]);
+    let sarah = desk.user("sarah.lin@contoso.com");
+    let made = json!({
+        "displayName": "Outer", "mailEnabled": false, "mailNickname": "outer",
+        "securityEnabled": true,
+    });
+    let outer = desk.send("POST", "groups", made).unwrap().body.unwrap()["id"].clone();
+    let outer = outer.as_str().unwrap();
+    let body = json!({"groupIds": [outer]});
+    for address in
+        [format!("directoryObjects/{sarah}"), format!("users/{sarah}"), format!("groups/{outer}")]
+    {
+        let check = format!("{address}/checkMemberGroups");
+        let found = desk.send("POST", &check, body.clone()).unwrap().body.unwrap();
+        assert_eq!(found["value"], json!([]), "{address}");
+    }
+    let reference = format!("https://graph.microsoft.com/v1.0/directoryObjects/{sarah}");
+    desk.send("POST", &format!("groups/{outer}/members/$ref"), json!({"@odata.id": reference}))
+        .unwrap();
+    let check = format!("directoryObjects/{sarah}/checkMemberGroups");
+    let found = desk.send("POST", &check, body).unwrap().body.unwrap();
+    assert_eq!(found["value"], json!([outer]));
+    let all = json!({"securityEnabledOnly": false});
+    let of_group = format!("groups/{outer}/getMemberGroups");
+    let found = desk.send("POST", &of_group, all.clone()).unwrap().body.unwrap();
+    assert_eq!(found["value"], json!([]));
+    let nobody = "directoryObjects/00000000-0000-0000-0000-00000000dead/getMemberGroups";
+    assert_eq!(desk.refusal("POST", nobody, all).0, 404);
 }

@@ -71,6 +71,7 @@ pub(super) fn organization(world: &World, call: &Call) -> Result<Answer, Problem
         "Organization.ReadWrite.All",
         "Directory.Read.All",
         "Directory.ReadWrite.All",
+        "Directory.AccessAsUser.All",
     ])?;
     let tenant = &world.tenant;
     let company = select(call, company(tenant))?;
@@ -127,6 +128,7 @@ pub(super) fn domains(world: &World, call: &Call) -> Result<Answer, Problem> {
         "Domain.ReadWrite.All",
         "Directory.Read.All",
         "Directory.ReadWrite.All",
+        "Directory.AccessAsUser.All",
     ])?;
     let tenant = &world.tenant;
     let initial = initial_domain(tenant);

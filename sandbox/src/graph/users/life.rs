@@ -41,8 +41,9 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> 
     call.needs(&["User.ReadWrite.All", "Directory.ReadWrite.All"])?;
     call.needs_role(world, &["User Administrator", "Directory Writers"])?;
     let known = |name: &str| REQUIRED.contains(&name) || TEXTS.contains(&name);
-    let draft = draft(world, &call.body, REQUIRED, known)?;
-    let profile = call.body.get("passwordProfile").unwrap_or(&Value::Null);
+    let body = spelt(&call.body);
+    let draft = draft(world, &body, REQUIRED, known)?;
+    let profile = body.get("passwordProfile").unwrap_or(&Value::Null);
     let (password, force) = password::in_profile(profile)?;
     let user = User { password: Secret::new(password), must_change_password: force, ..draft };
     add(world, call, user)
@@ -179,6 +180,17 @@ fn add(world: &mut World, call: &Call, user: User) -> Result<Answer, Problem> {
     let Some(user) = Object::find(&world.tenant, id) else { return Err(Problem::not_found(&upn)) };
     let shown = user.show(&Sight::of(world, call), &query, false);
     Ok(Answer::created(with_context(&query.context(call, "users/$entity"), shown)))
+}
+
+/// The body with names spelt as in the schema: a shipped client writes `mailNickName`.
+fn spelt(body: &Value) -> Value {
+    let Value::Object(fields) = body else { return body.clone() };
+    let names = || REQUIRED.iter().chain(TEXTS);
+    let known = |name: &String| names().find(|known| known.eq_ignore_ascii_case(name));
+    let spelt = fields.iter().map(|(name, value)| {
+        (known(name).map_or_else(|| name.clone(), |known| (*known).to_owned()), value.clone())
+    });
+    Value::Object(spelt.collect())
 }
 
 /// `DELETE /users/{id}`.

@@ -123,7 +123,7 @@ fn no_manager() -> Problem {
     Problem::not_found("manager")
 }
 
-/// Which of the groups (or objects) in the body the user is a member of, directly or not.
+/// Which of the groups (or objects) in the body the user or group is a member of, directly or not.
 pub(super) fn check(world: &World, call: &Call, what: What) -> Result<Answer, Problem> {
     let (key, most) = match what {
         What::Groups => ("groupIds", 20),
@@ -151,7 +151,7 @@ pub(super) fn check(world: &World, call: &Call, what: What) -> Result<Answer, Pr
     Ok(strings(call, &found))
 }
 
-/// Every group (or object) the user is a member of, directly or not.
+/// Every group (or object) the user or group is a member of, directly or not.
 pub(super) fn members_of(world: &World, call: &Call, what: What) -> Result<Answer, Problem> {
     let security = match call.body.get("securityEnabledOnly") {
         None | Some(Value::Null) => false,
@@ -176,8 +176,15 @@ fn all_memberships(world: &World, call: &Call, what: What) -> Result<Vec<Uuid>, 
     if sight.user(tenant.people.find(call.segment(1)).map(|user| user.id)).is_err() {
         reads_directory(&sight)?;
     }
-    let user = addressed(tenant, call)?;
-    let mut all = Object::user(tenant, user).related("transitiveMemberOf");
+    let object = match call.names.first().map(String::as_str) {
+        Some("users") => Object::user(tenant, addressed(tenant, call)?),
+        _ => {
+            let key = call.segment(1);
+            let found = Uuid::try_parse(key).ok().and_then(|id| Object::find(tenant, id));
+            found.ok_or_else(|| Problem::not_found(key))?
+        }
+    };
+    let mut all = object.related("transitiveMemberOf");
     all.retain(|id| what == What::Objects || tenant.groups.get(*id).is_some());
     Ok(all)
 }

@@ -29,6 +29,11 @@ impl Trace {
         }
     }
 
+    /// For what is not done through Graph.
+    pub(crate) fn by(caller: &Caller, correlation: Uuid) -> Self {
+        Self { caller: caller.clone(), correlation, user_agent: None }
+    }
+
     fn log(&self, world: &mut World, deed: Deed, targets: Vec<Target>) {
         self.remark(world, deed, targets, Remark::default());
     }

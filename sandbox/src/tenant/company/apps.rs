@@ -31,6 +31,8 @@ const MESSAGING: Uuid = uuid!("5a807f24-c9de-44ee-a3a7-329e88a00ffc");
 const AZURE: Uuid = uuid!("797f4846-ba00-4fd7-9dba-dac1f8f63013");
 /// The Azure command line: Microsoft's own app, known here by its service principal only.
 const AZURE_CLI: Uuid = uuid!("04b07795-8ddb-461a-bbee-02f9e1bf7b46");
+/// The portal's own API, the same in every tenant.
+const PORTAL: Uuid = uuid!("74658136-14ec-4630-ad9b-26e160ff0fc6");
 
 const SIGN_IN: &str = "openid profile offline_access";
 
@@ -46,15 +48,20 @@ const ADMIN: &str = "AuditLog.Read.All AuditLogsQuery-Entra.Read.All Directory.R
                      User-Phone.ReadWrite.All UserAuthMethod-TAP.ReadWrite.All \
                      UserAuthenticationMethod.ReadWrite.All";
 
-const CLI: &str = "Application.Read.All AuditLog.Read.All Chat.Create Chat.ReadWrite \
-                   ChatMessage.Send Directory.Read.All Directory.ReadWrite.All Domain.Read.All \
+const CLI: &str = "Application.Read.All Application.ReadWrite.All \
+                   AppRoleAssignment.ReadWrite.All AuditLog.Read.All Chat.Create Chat.ReadWrite \
+                   ChatMember.ReadWrite ChatMessage.Send \
+                   DelegatedPermissionGrant.ReadWrite.All Directory.Read.All Directory.ReadWrite.All Domain.Read.All \
                    Group.ReadWrite.All GroupMember.ReadWrite.All LicenseAssignment.ReadWrite.All \
                    Organization.Read.All Policy.Read.AuthenticationMethod Presence.ReadWrite \
                    RoleManagement.Read.Directory User.EnableDisableAccount.All User.Read \
                    User.Read.All User.ReadWrite.All User.RevokeSessions.All \
                    User-PasswordProfile.ReadWrite.All UserAuthenticationMethod.ReadWrite.All";
 
-const AZURE_CLI_SCOPES: &str = "AuditLog.Read.All Directory.AccessAsUser.All Group.ReadWrite.All \
+/// What Microsoft gave it in every tenant. From memory.
+const AZURE_CLI_SCOPES: &str = "Application.ReadWrite.All AppRoleAssignment.ReadWrite.All \
+                                AuditLog.Read.All DelegatedPermissionGrant.ReadWrite.All \
+                                Directory.AccessAsUser.All Group.ReadWrite.All User.Read.All \
                                 User.ReadWrite.All";
 
 /// Everything that setting up an agent of either kind, and taking it down again, needs.
@@ -112,7 +119,18 @@ pub(super) fn registered(dice: &mut Dice) -> Apps {
     let graph = apps.graph;
     grant(&mut apps, dice, azure_cli.id, graph, AZURE_CLI_SCOPES);
     grant(&mut apps, dice, azure_cli.id, azure.id, "user_impersonation");
-    apps.principals.extend([azure, azure_cli]);
+    // Fixed ids, so that all others stay what they were for a seed.
+    let portal = ServicePrincipal {
+        id: uuid!("3f1d7b52-6a0e-4c58-9d3b-74658136f0c6"),
+        app_id: PORTAL,
+        display_name: "ADIbizaUX".to_owned(),
+        enabled: true,
+        created: day(20),
+        kind: PrincipalKind::Application,
+    };
+    let itself = ["user_impersonation".to_owned()];
+    apps.consent(azure_cli.id, portal.id, GrantKind::AllPrincipals, itself);
+    apps.principals.extend([azure, azure_cli, portal]);
     register(&mut apps, dice, INSTALLER_APP, "subtwin installer", INSTALLER);
     register(&mut apps, dice, PERSONAL_APP, "subtwin personal", PERSONAL);
     apps.principals.push(principal(dice, MESSAGING, "Messaging Bot API Application"));

@@ -272,6 +272,22 @@ fn a_password_is_set_under_its_own_permission_and_ends_the_sessions() {
 }
 
 #[test]
+fn a_user_is_made_whatever_the_case_of_the_names_in_the_request() {
+    let bench = Bench::new();
+    let new = json!({
+        "accountEnabled": true,
+        "displayName": "New Hire",
+        // CLI for Microsoft 365 spells it like this.
+        "mailNickName": "new.hire",
+        "userPrincipalName": "new.hire@contoso.com",
+        "PasswordProfile": {"password": "Pa55-word!"},
+    });
+    let answer = bench.by("ken.adachi", WRITE, "POST", "users").body(new).answer().unwrap();
+    assert_eq!(answer.status, 201);
+    assert!(bench.user("new.hire").password.is("Pa55-word!"));
+}
+
+#[test]
 fn a_user_is_made_and_joins_the_groups_of_the_rules() {
     let bench = Bench::new();
     let new = json!({
