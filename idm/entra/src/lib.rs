@@ -17,6 +17,7 @@ mod products;
 mod profile;
 mod session;
 mod sign_in;
+mod steps;
 mod token;
 mod trail;
 mod wire;
@@ -31,6 +32,7 @@ pub use needs::{Needs, needs, scopes};
 pub use products::{Product, product};
 pub use session::{TokenStore, TokenStoreError, Tokens};
 pub use sign_in::{SignInError, sign_in};
+pub use steps::{Made, Mark, StepEntry, StepStore, StepStoreError, Steps, StepsError};
 pub use token::{
     App, AssertionKey, AuthorizeRequest, BadKey, Credential, DeviceCode, DevicePoll, EntraError,
     Expected, Grant, Identity, Issued, TokenClient, TokenError,
