@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod unified;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -36,6 +37,10 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
         ("GET", ["rolemanagement", "directory", "roledefinitions", _]) => definition(call),
         ("GET", ["rolemanagement", "directory", "roleassignments"]) => assignments(world, call),
         ("GET", ["rolemanagement", "directory", "roleassignments", _]) => assignment(world, call),
+        ("POST", ["rolemanagement", "directory", "roleassignments"]) => unified::give(world, call),
+        ("DELETE", ["rolemanagement", "directory", "roleassignments", _]) => {
+            unified::take(world, call)
+        }
         _ => return None,
     })
 }

@@ -52,6 +52,7 @@ pub(super) struct SignedIn<'a> {
 pub(super) fn delegated(world: &mut World, sign_in: &SignedIn<'_>) -> Result<Tokens, Refusal> {
     let SignedIn { client, asked, .. } = *sign_in;
     let user = person(world, sign_in.user)?.clone();
+    admitted(world, client, user.id)?;
     let granted = consented(world, client, &user, asked)?;
     let times = Times::now(world);
     let uti = uti(world);
@@ -242,6 +243,15 @@ pub(super) fn person(world: &World, user: Uuid) -> Result<&User, Refusal> {
     match user.barred.and_then(Refusal::by_number) {
         Some(refusal) => Err(refusal),
         None => Ok(user),
+    }
+}
+
+/// Refuses who is not assigned to an app that lets in only who is.
+pub(super) fn admitted(world: &World, client: &Client, user: Uuid) -> Result<(), Refusal> {
+    if world.tenant.apps.admits(client.principal, user) {
+        Ok(())
+    } else {
+        Err(Refusal::not_assigned(client.app_id, &client.name))
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
 
 const APPLICATIONS: Listing<'_> = Listing {
     context: "applications",
-    filterable: &["appId", "displayName", "id", "createdDateTime"],
+    filterable: &["appId", "displayName", "id", "createdDateTime", "tags"],
     page: 100,
     orderable: None,
 };
@@ -63,6 +63,8 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         secrets: Vec::new(),
         required_scopes: Vec::new(),
         required_roles: Vec::new(),
+        tags: Vec::new(),
+        notes: None,
         created: world.now(),
     };
     change(world, &mut made, &call.body)?;
@@ -205,8 +207,10 @@ fn change(world: &mut World, application: &mut Application, body: &Value) -> Res
             "requiredResourceAccess" => require(application, value)?,
             "keyCredentials" => application.keys = keys(world, &application.keys, value)?,
             "signInAudience" if value == "AzureADMyOrg" => {}
+            "tags" => application.tags = texts(value).ok_or_else(|| invalid(name))?,
+            "notes" => application.notes = value.as_str().map(str::to_owned),
             // The sandbox has no use for these, and they change nothing it answers.
-            "@odata.type" | "description" | "notes" | "tags" => {}
+            "@odata.type" | "description" => {}
             _ => {
                 return Err(Problem::unsupported(format!(
                     "The sandbox does not keep `{name}` of an application."
@@ -215,6 +219,10 @@ fn change(world: &mut World, application: &mut Application, body: &Value) -> Res
         }
     }
     Ok(())
+}
+
+fn texts(value: &Value) -> Option<Vec<String>> {
+    value.as_array()?.iter().map(|text| text.as_str().map(str::to_owned)).collect()
 }
 
 fn redirects(value: &Value, name: &str) -> Result<Vec<String>, Problem> {
@@ -321,11 +329,12 @@ pub(crate) fn application(one: &Application, domain: &str) -> Value {
         "createdDateTime": seconds(one.created),
         "displayName": one.display_name,
         "description": null,
+        "notes": one.notes,
         "identifierUris": [],
         "isFallbackPublicClient": one.public_client,
         "publisherDomain": domain,
         "signInAudience": "AzureADMyOrg",
-        "tags": [],
+        "tags": one.tags,
         "appRoles": [],
         "keyCredentials": one.keys.iter().map(key).collect::<Value>(),
         "passwordCredentials": one.secrets.iter().map(secret).collect::<Value>(),

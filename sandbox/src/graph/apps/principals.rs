@@ -1,5 +1,7 @@
 //! `servicePrincipals` and the application roles granted to them.
 
+mod people;
+
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
@@ -82,6 +84,8 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         app_id,
         display_name: name.clone(),
         enabled: true,
+        assigned_only: call.body.get("appRoleAssignmentRequired") == Some(&json!(true)),
+        assigned: Default::default(),
         created: world.now(),
     };
     let id = made.id;
@@ -99,16 +103,21 @@ fn update(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     let Value::Object(fields) = &call.body else {
         return Err(Problem::bad_request("The request body must be a JSON object."));
     };
-    if let Some(other) = fields.keys().find(|name| *name != "accountEnabled") {
+    const KNOWN: &[&str] = &["accountEnabled", "appRoleAssignmentRequired"];
+    if let Some(other) = fields.keys().find(|name| !KNOWN.contains(&name.as_str())) {
         return Err(Problem::unsupported(format!(
             "The sandbox does not change `{other}` of a service principal."
         )));
     }
-    let enabled = fields.get("accountEnabled").and_then(Value::as_bool);
-    let enabled = enabled.ok_or_else(|| wrong("accountEnabled"))?;
+    let flag = |name: &str| match fields.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_bool().map(Some).ok_or_else(|| wrong(name)),
+    };
+    let (enabled, assigned_only) = (flag("accountEnabled")?, flag("appRoleAssignmentRequired")?);
     let mut all = world.tenant.apps.principals.iter_mut();
     if let Some(principal) = all.find(|one| one.id == id) {
-        principal.enabled = enabled;
+        principal.enabled = enabled.unwrap_or(principal.enabled);
+        principal.assigned_only = assigned_only.unwrap_or(principal.assigned_only);
         let name = principal.display_name.clone();
         let deed = ("Update service principal", "Update");
         events::principal_changed(world, &Trace::of(call), id, &name, deed);
@@ -143,11 +152,16 @@ fn assignments(world: &World, call: &Call, to: bool) -> Result<Answer, Problem> 
             if to { resource_of(tenant, role) == id } else { *client == id }
         });
     let rows = concerned.filter_map(|(client, role)| app_role_assignment(tenant, *client, role));
+    let people = to.then(|| people::rows(tenant, id)).into_iter().flatten();
+    let rows = rows.chain(people);
     let filterable = &["principalId", "resourceId", "appRoleId", "principalType"];
     Listing { context: &context, filterable, ..PRINCIPALS }.answer(call, rows.collect())
 }
 
 fn assign(world: &mut World, call: &Call) -> Result<Answer, Problem> {
+    if let Some((user, app)) = people::meant(world, call) {
+        return people::assign(world, call, user, app);
+    }
     may_assign(world, call)?;
     let path = find(world, call)?.id;
     let guid = |name: &str| {
@@ -183,8 +197,11 @@ fn assign(world: &mut World, call: &Call) -> Result<Answer, Problem> {
 }
 
 fn unassign(world: &mut World, call: &Call) -> Result<Answer, Problem> {
-    may_assign(world, call)?;
     let (path, id) = (find(world, call)?.id, call.segment(3));
+    if let Some(user) = people::of_row(&world.tenant, path, id) {
+        return people::unassign(world, call, user, path);
+    }
+    may_assign(world, call)?;
     let tenant = &world.tenant;
     let at = tenant.apps.role_assignments.iter().position(|(client, role)| {
         (*client == path || resource_of(tenant, role) == path)
@@ -234,7 +251,7 @@ pub(crate) fn service_principal(tenant: &Tenant, one: &ServicePrincipal) -> Valu
         "appDisplayName": one.display_name,
         "appId": one.app_id,
         "appOwnerOrganizationId": owner,
-        "appRoleAssignmentRequired": false,
+        "appRoleAssignmentRequired": one.assigned_only,
         "displayName": one.display_name,
         "homepage": null,
         "replyUrls": replies,

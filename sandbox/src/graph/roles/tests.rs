@@ -108,3 +108,27 @@ fn role_answers_conform_to_graphs_model() {
     let members = desk.get(&format!("directoryRoles(roleTemplateId='{LICENSE_ADMIN}')/members"));
     assert_eq!(conforms("directoryObject", &members["value"][0]), Vec::<String>::new());
 }
+
+#[test]
+fn a_role_is_given_and_taken_as_an_assignment_and_needs_no_activation() {
+    let desk = Desk::of_dana(ALL);
+    let doug = desk.user("doug@contoso.com");
+    let guests = "95e79109-95c0-4d8e-aee3-d01accf2d47b";
+    let body = json!({"principalId": doug, "roleDefinitionId": guests, "directoryScopeId": "/"});
+    let all = "roleManagement/directory/roleAssignments";
+    let made = desk.send("POST", all, body.clone()).unwrap();
+    assert_eq!(made.status, 201);
+    let made = made.body.unwrap();
+    assert_eq!(made["roleDefinitionId"], guests);
+    assert!(desk.world().tenant.roles.holds(doug, "Guest Inviter"));
+    assert_eq!(desk.world().tenant.audit.entries.last().unwrap().activity, "Add member to role");
+    assert_eq!(desk.refusal("POST", all, body).0, 400, "twice");
+    let found = desk.get(&format!("{all}?$filter=principalId eq '{doug}'"));
+    assert_eq!(found["value"].as_array().unwrap().len(), 1, "{found}");
+    let one = format!("{all}/{}", made["id"].as_str().unwrap());
+    assert_eq!(desk.send("DELETE", &one, Value::Null).unwrap().status, 204);
+    assert!(!desk.world().tenant.roles.holds(doug, "Guest Inviter"));
+    assert_eq!(desk.refusal("DELETE", &one, Value::Null).0, 404, "twice");
+    let wrong = json!({"principalId": doug, "roleDefinitionId": doug, "directoryScopeId": "/"});
+    assert_eq!(desk.refusal("POST", all, wrong).0, 404, "no such role");
+}

@@ -102,6 +102,8 @@ fn add(apps: &mut Apps, dice: &mut Dice, app_id: Uuid, name: &str, scopes: &str)
         secrets: Vec::new(),
         required_scopes: scopes.split_whitespace().map(str::to_owned).collect(),
         required_roles: Vec::new(),
+        tags: Vec::new(),
+        notes: None,
         created: day(20),
     });
     let principal = principal(dice, app_id, name);
@@ -130,6 +132,8 @@ fn principal(dice: &mut Dice, app_id: Uuid, name: &str) -> ServicePrincipal {
         app_id,
         display_name: name.to_owned(),
         enabled: true,
+        assigned_only: false,
+        assigned: Default::default(),
         created: day(20),
     }
 }
