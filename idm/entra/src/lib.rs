@@ -12,6 +12,7 @@ mod graph;
 mod hands;
 mod methods;
 mod needs;
+pub mod onboard;
 mod planner;
 mod products;
 mod profile;

@@ -16,6 +16,7 @@ mod gate;
 mod graph;
 mod hands;
 mod lookalikes;
+mod onboard;
 mod planner;
 mod profiles;
 mod session;
