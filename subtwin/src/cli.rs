@@ -26,6 +26,8 @@ pub enum Command {
     Sandbox(Sandbox),
     /// Make the key file that seals a twin's state.
     Keys(Keys),
+    /// Make a twin's account, apps, consent, roles and licence in a directory; or unmake them.
+    Onboard(Onboard),
     /// Sign the twin in, once; its tokens are kept sealed.
     SignIn(SignIn),
     /// Run a twin.
@@ -79,6 +81,9 @@ pub struct Sandbox {
     /// Write a configuration for the sample twin in this tenant, for `subtwin run`.
     #[arg(long, value_name = "FILE", requires = "ca_dir")]
     pub write_config: Option<PathBuf>,
+    /// Write what `subtwin onboard` needs to make another twin in this tenant.
+    #[arg(long, value_name = "FILE", requires = "ca_dir")]
+    pub write_onboarding: Option<PathBuf>,
     /// Write every exchange to this file, one JSON line each, secrets masked.
     #[arg(long, value_name = "FILE")]
     pub capture: Option<PathBuf>,
@@ -96,6 +101,61 @@ pub struct Keys {
     /// The key file to make. It must not exist.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+}
+
+/// Options of `subtwin onboard`.
+#[derive(Debug, Args)]
+pub struct Onboard {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: OnboardCommand,
+}
+
+/// What to do about a twin that is not there yet, or not to be there any more.
+#[derive(Clone, Debug, Subcommand)]
+pub enum OnboardCommand {
+    /// Print exactly what would be made. Changes nothing.
+    Plan {
+        /// The onboarding's configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Sign an administrator in, to look what is there already.
+        #[arg(long)]
+        sign_in: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Sign an administrator in and make it, step by step. Can be run again after any interruption.
+    Apply {
+        /// The onboarding's configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Look and print the plan; change nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Print what the account first signs in with on standard output instead of the terminal.
+        #[arg(long)]
+        print_secret: bool,
+    },
+    /// Sign the twin in for both registrations and write its configuration and a summary.
+    SignIn {
+        /// The onboarding's configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Where the twin's configuration goes. It must not exist.
+        #[arg(long, value_name = "FILE", default_value = "twin.toml")]
+        out: PathBuf,
+        /// Where the summary goes. It must not exist.
+        #[arg(long, value_name = "FILE", default_value = "onboarding.md")]
+        summary: PathBuf,
+    },
+    /// Take away what `apply` made, and nothing else.
+    Undo {
+        /// The onboarding's configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
 }
 
 /// Options of `subtwin sign-in`.

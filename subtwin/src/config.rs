@@ -297,7 +297,7 @@ impl Config {
         Ok(config)
     }
 
-    fn check(&self) -> anyhow::Result<()> {
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
         ensure!(!self.tools.is_empty(), "`tools` is empty: the twin could do nothing");
         ensure!(
             !self.state.key_file.starts_with(&self.state.dir),

@@ -8,6 +8,7 @@ pub mod config;
 pub mod control;
 pub mod demo;
 pub mod keys;
+pub mod onboard;
 pub mod policy;
 pub mod run;
 pub mod sandbox;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use subtwin::cli::{Arguments, Command};
-use subtwin::{audit, catalog, demo, keys, policy, run, sandbox, say, sign_in};
+use subtwin::{audit, catalog, demo, keys, onboard, policy, run, sandbox, say, sign_in};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo::command(&demo),
         Command::Sandbox(tenant) => sandbox::command(&tenant),
         Command::Keys(keys) => keys::command(&keys),
+        Command::Onboard(onboard) => onboard::command(&onboard),
         Command::SignIn(sign_in) => sign_in::command(&sign_in),
         Command::Run(run) => run::command(&run),
         Command::Catalog(catalog) => catalog::command(&catalog),

@@ -47,7 +47,8 @@ use crate::config::Config;
 use cases::Cases;
 use desk::Desk;
 use evidence::Evidence;
-use ports::{Borrowed, ChatGraph, Sealed, Seen};
+pub(crate) use ports::Sealed;
+use ports::{Borrowed, ChatGraph, Seen};
 use resume::Left;
 use watch::{Calls, Taken, Watch};
 
@@ -66,8 +67,8 @@ impl Registration {
     /// Delegated Graph scopes, pinned: the twin asks for what its tools need and no more.
     pub(crate) fn scopes(self, tools: &[Tool]) -> Vec<String> {
         match self {
-            Self::Chat => CHAT_SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
-            Self::Admin => subtwin_entra::scopes(tools),
+            Self::Chat => subtwin_entra::onboard::Registration::Chat.scopes(tools),
+            Self::Admin => subtwin_entra::onboard::Registration::Admin.scopes(tools),
         }
     }
 
@@ -499,9 +500,6 @@ fn address(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
 
-/// Delegated Graph scopes of the chat registration.
-const CHAT_SCOPES: [&str; 5] =
-    ["Chat.ReadWrite", "ChatMessage.Send", "Chat.Create", "Presence.ReadWrite", "User.Read"];
 /// How long work may go on after the twin was told to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the start waits for the subscription.

@@ -6,6 +6,7 @@ mod evidence;
 mod faults;
 mod gate;
 mod kills;
+mod onboard;
 mod stage;
 mod story;
 mod yes;

@@ -24,7 +24,7 @@ pub enum OnboardError {
         role: &'static str,
         /// What Graph said.
         #[source]
-        cause: GraphError,
+        cause: Box<GraphError>,
     },
     /// Graph refused or did not answer.
     #[error("{step} could not be seen to")]
@@ -33,7 +33,7 @@ pub enum OnboardError {
         step: OnboardStep,
         /// What went wrong.
         #[source]
-        cause: GraphError,
+        cause: Box<GraphError>,
     },
     /// The answer was lost and what it made has not shown up.
     #[error(
@@ -45,7 +45,7 @@ pub enum OnboardError {
         step: OnboardStep,
         /// What went wrong.
         #[source]
-        cause: GraphError,
+        cause: Box<GraphError>,
     },
     /// The log could not be written, so nothing was done.
     #[error("the log of what was done cannot be written; nothing more was done")]
@@ -56,8 +56,8 @@ impl OnboardError {
     pub(super) fn of(step: &OnboardStep, cause: GraphError) -> Self {
         let step = step.clone();
         if cause.refused().is_some_and(|refused| refused.status == 403) {
-            return Self::NotAllowed { role: step.done_by(), step, cause };
+            return Self::NotAllowed { role: step.done_by(), step, cause: Box::new(cause) };
         }
-        Self::Graph { step, cause }
+        Self::Graph { step, cause: Box::new(cause) }
     }
 }

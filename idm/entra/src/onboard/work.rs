@@ -292,7 +292,7 @@ impl Onboarding<'_> {
                 let seen = self.look_until_there(step, known, api, tell).await;
                 return match seen.map_err(|cause| OnboardError::of(step, cause))? {
                     Some(seen) => Ok(seen.made),
-                    None => Err(OnboardError::Lost { step: step.clone(), cause: error }),
+                    None => Err(OnboardError::Lost { step: step.clone(), cause: Box::new(error) }),
                 };
             }
             let Some(pause) = worth_another_try(&error).and_then(|asked| pauses.next(asked)) else {
