@@ -32,6 +32,16 @@ pub enum Command {
     SignIn(SignIn),
     /// Run a twin.
     Run(Run),
+    /// Say what a twin lacks, for which tool, and what to do about it. Changes nothing.
+    Doctor(Look),
+    /// Say who a twin is to its directory, and what its tokens are good for.
+    Whoami(Look),
+    /// Say how a twin is: running, notified, what is open, what went wrong last.
+    Status(Look),
+    /// Have a twin do nothing from now on, at once, until it is told otherwise.
+    Suspend(Suspend),
+    /// Let a suspended twin act again.
+    Resume(Resume),
     /// Show what a twin can do at all: the fixed catalog.
     Catalog(Catalog),
     /// Check policies, and explain what they say.
@@ -169,6 +179,36 @@ pub struct SignIn {
 /// Options of `subtwin run`.
 #[derive(Clone, Debug, Args)]
 pub struct Run {
+    /// The twin's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// Options of the commands that look at a twin from outside.
+#[derive(Clone, Debug, Args)]
+pub struct Look {
+    /// The twin's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `subtwin suspend`.
+#[derive(Clone, Debug, Args)]
+pub struct Suspend {
+    /// The twin's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// What the people who write to it are told, as a sentence.
+    #[arg(long, value_name = "WORDS", default_value = "my operator has suspended me.")]
+    pub why: String,
+}
+
+/// Options of `subtwin resume`.
+#[derive(Clone, Debug, Args)]
+pub struct Resume {
     /// The twin's configuration.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,

@@ -9,12 +9,14 @@ mod ending;
 mod evidence;
 mod notes;
 mod ports;
+mod pulse;
 mod replies;
 mod resume;
 #[cfg(test)]
 mod sim;
 mod undo;
 mod watch;
+mod watchman;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -49,8 +51,10 @@ use desk::Desk;
 use evidence::Evidence;
 pub(crate) use ports::Sealed;
 use ports::{Borrowed, ChatGraph, Seen};
+pub(crate) use pulse::Pulse;
 use resume::Left;
 use watch::{Calls, Taken, Watch};
+use watchman::{Halting, Watchman};
 
 /// One of the twin's two app registrations, and what it may do at most.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +111,7 @@ impl Foundations {
     }
 
     /// The same to look only, beside a twin that runs.
-    fn to_look(config: &Config) -> anyhow::Result<Self> {
+    pub(crate) fn to_look(config: &Config) -> anyhow::Result<Self> {
         Self::on(config, Store::look)
     }
 
@@ -207,8 +211,14 @@ impl Twin {
             let there = base.store.sealed(registration.vault_name()).await?.is_some();
             ensure!(there, "the twin has not signed in yet; run `subtwin sign-in` first");
         }
+        let tokens = Registration::BOTH.map(|one| (one.name(), base.tokens(config, one)));
+        let watchman = Arc::new(Watchman::new(&config.state.dir, tokens.to_vec()));
+        let [(_, chat_tokens), (_, admin_tokens)] = tokens;
         let graph = |registration| {
-            let tokens = base.tokens(config, registration);
+            let tokens = match registration {
+                Registration::Chat => chat_tokens.clone(),
+                Registration::Admin => admin_tokens.clone(),
+            };
             Graph::new(base.cloud.clone(), tokens, Arc::clone(&base.entropy))
         };
         let (entra, human) = directory(config, &graph(Registration::Admin), &base).await?;
@@ -251,13 +261,14 @@ impl Twin {
             answers,
             restraint: Mutex::new(Restraint::new(config.gate.limits())),
             cards: Arc::new(entra.clone()),
-            hands: Arc::new(entra),
+            hands: Arc::new(Halting { hands: Arc::new(entra), watchman: Arc::clone(&watchman) }),
             log: log.clone(),
             notes: Arc::new(base.store.clone()),
             evidence: Evidence::new(evidence),
             twin: facts.clone(),
             presence: Arc::clone(&presence),
             watch,
+            watchman: Arc::clone(&watchman),
             human: Some(human),
             undo_within: Duration::from_secs(config.gate.undo_minutes.saturating_mul(60)),
             secrets_shown: Duration::from_secs(config.gate.secret_minutes.saturating_mul(60)),
@@ -288,6 +299,9 @@ impl Twin {
         listening.spawn(ears.run(listener, deaf.clone()));
         tasks.spawn(Arc::clone(&desk).resume(left, held));
         tasks.spawn(sweep(Arc::clone(&desk), stop.clone()));
+        tasks.spawn(Arc::clone(&desk).keep_watch(stop.clone()));
+        let (dir, clock) = (config.state.dir.clone(), Arc::clone(&base.clock));
+        tasks.spawn(pulse::beat(dir, clock, status.clone(), stop.clone()));
         tasks.spawn({
             let stop = stop.clone();
             async move { presence.run(stop).await }

@@ -328,6 +328,16 @@ pub enum TwinChange {
         /// The digest of the policies.
         policy_digest: Digest,
     },
+    /// It acts as somebody else from now on, or as nobody.
+    Identity {
+        /// What it was.
+        from: String,
+        /// What it is.
+        to: String,
+        /// Why, where there is more to say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
 }
 
 /// Records were erased.

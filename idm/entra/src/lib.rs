@@ -7,6 +7,7 @@ mod body;
 mod catalog;
 mod cloud;
 mod directory;
+pub mod doctor;
 mod entra;
 mod graph;
 mod hands;

@@ -140,7 +140,9 @@ impl History {
                         run.stop(at, "stopped");
                     }
                 }
-                TwinChange::Catalog { .. } | TwinChange::Policy { .. } => {}
+                TwinChange::Catalog { .. }
+                | TwinChange::Policy { .. }
+                | TwinChange::Identity { .. } => {}
             },
             Event::Outcome(_) | Event::Entry(_) | Event::Erased(_) => {}
         }

@@ -5,6 +5,7 @@ mod control;
 mod evidence;
 mod faults;
 mod gate;
+mod health;
 mod kills;
 mod onboard;
 mod stage;
