@@ -42,6 +42,8 @@ pub enum Command {
     Suspend(Suspend),
     /// Let a suspended twin act again.
     Resume(Resume),
+    /// Take a twin out of service: sessions, roles, consent, licence, apps, account; with proof.
+    Offboard(Offboard),
     /// Show what a twin can do at all: the fixed catalog.
     Catalog(Catalog),
     /// Check policies, and explain what they say.
@@ -147,6 +149,9 @@ pub enum OnboardCommand {
         /// Print what the account first signs in with on standard output instead of the terminal.
         #[arg(long)]
         print_secret: bool,
+        /// Also give the account something new to sign in with, in place of what was shown before.
+        #[arg(long, conflicts_with = "dry_run")]
+        new_credential: bool,
     },
     /// Sign the twin in for both registrations and write its configuration and a summary.
     SignIn {
@@ -212,6 +217,20 @@ pub struct Resume {
     /// The twin's configuration.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// Options of `subtwin offboard`.
+#[derive(Clone, Debug, Args)]
+pub struct Offboard {
+    /// The onboarding's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Say what would be done; sign nobody in and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the proof as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `subtwin catalog`.

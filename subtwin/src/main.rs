@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Status(look) => status::command(&look),
         Command::Suspend(suspend) => suspension::suspend(&suspend),
         Command::Resume(resume) => suspension::resume(&resume),
+        Command::Offboard(offboard) => onboard::offboard(&offboard),
         Command::Catalog(catalog) => catalog::command(&catalog),
         Command::Policy(policy) => policy::command(&policy),
         Command::Audit(audit) => audit::command(&audit),

@@ -49,8 +49,8 @@ pub fn command(options: &cli::Onboard) -> anyhow::Result<()> {
                 say::line("\nNothing was changed.");
                 Ok(())
             }
-            OnboardCommand::Apply { config, print_secret, .. } => {
-                apply(&Onboard::read(config)?, *print_secret).await
+            OnboardCommand::Apply { config, print_secret, new_credential, .. } => {
+                apply(&Onboard::read(config)?, *print_secret, *new_credential).await
             }
             OnboardCommand::SignIn { config, out, summary } => {
                 signed_in(config, out, summary).await
@@ -83,7 +83,7 @@ async fn planned(settings: &Onboard, look: bool) -> anyhow::Result<Plan> {
     Ok(plan(&wish, Some(&found), steps.as_ref()))
 }
 
-async fn apply(settings: &Onboard, print_secret: bool) -> anyhow::Result<()> {
+async fn apply(settings: &Onboard, print_secret: bool, new_credential: bool) -> anyhow::Result<()> {
     let wish = settings.wish()?;
     ensure!(
         print_secret || say::has_terminal(),
@@ -109,19 +109,23 @@ async fn apply(settings: &Onboard, print_secret: bool) -> anyhow::Result<()> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy::default()),
     };
-    let done = job
-        .apply(&mut |told| match &told {
-            Told::Shows(first) => {
-                let text = show::first_sign_in(&wish.upn, first);
-                if print_secret {
-                    say::line(text);
-                } else if let Err(cause) = say::on_terminal(&text) {
-                    unshown = Some(cause);
-                }
+    let shown = std::cell::Cell::new(false);
+    let mut tell = |told: Told<'_>| match &told {
+        Told::Shows(first) => {
+            shown.set(true);
+            let text = show::first_sign_in(&wish.upn, first);
+            if print_secret {
+                say::line(text);
+            } else if let Err(cause) = say::on_terminal(&text) {
+                unshown = Some(cause);
             }
-            told => progress(told),
-        })
-        .await;
+        }
+        told => progress(told),
+    };
+    let mut done = job.apply(&mut tell).await;
+    if done.is_ok() && new_credential && !shown.get() {
+        done = job.renew_credential(&mut tell).await;
+    }
     store.close().await;
     done?;
     if let Some(cause) = unshown {
@@ -159,6 +163,76 @@ async fn undo(settings: &Onboard) -> anyhow::Result<()> {
         "What was made is gone; what was there before has stayed. The account and the \
          registrations are in the bin for 30 days.",
     );
+    Ok(())
+}
+
+/// Takes a twin out of service, and looks whether anything is left.
+///
+/// # Errors
+/// When it still runs, nobody signs in, or something is left that should not be; what was done by
+/// then is on the log, and the same command goes on from there.
+pub fn offboard(options: &cli::Offboard) -> anyhow::Result<()> {
+    run::log_to_stderr("warn");
+    run::runtime()?.block_on(async {
+        let settings = Onboard::read(&options.config)?;
+        if options.dry_run {
+            let steps = log_to_look(&settings).await?;
+            let steps = steps.context("the log says nothing was made")?;
+            say::line(show::offboarding(&steps));
+            return Ok(());
+        }
+        offboarded(&settings, options.json).await
+    })
+}
+
+async fn offboarded(settings: &Onboard, json: bool) -> anyhow::Result<()> {
+    let wish = settings.wish()?;
+    let opened = log_to_write(settings).await;
+    let (store, mut steps) = opened.context(
+        "the twin must not run while it is taken out of service: stop it, for good (service \
+         manager, container)",
+    )?;
+    ensure!(!steps.is_new(), "the log says nothing was made; there is nothing to take away");
+    let administrator = Administrator::sign_in(settings, &WRITING).await?;
+    say::progress(format_args!("Signed in as {}.", administrator.upn));
+    let mut job = Onboarding {
+        graph: &administrator.graph,
+        wish: &wish,
+        steps: &mut steps,
+        patience: Patience::default(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy::default()),
+    };
+    job.revoke().await?;
+    say::progress("  the account's sessions: ended");
+    job.undo(&mut |told| progress(&told)).await?;
+    for registration in crate::twin::Registration::BOTH {
+        store.forget_sealed(registration.vault_name()).await?;
+    }
+    say::progress("  the refresh tokens kept here: forgotten");
+    let left = subtwin_entra::onboard::remains(&administrator.graph, &wish, &steps).await?;
+    let kept = [
+        store.sealed(crate::twin::Registration::Chat.vault_name()).await?.is_some(),
+        store.sealed(crate::twin::Registration::Admin.vault_name()).await?.is_some(),
+    ];
+    store.close().await;
+    let orphans = left.iter().filter(|one| !one.expected && !one.found.is_empty()).count();
+    let orphans = orphans + kept.iter().filter(|kept| **kept).count();
+    if json {
+        say::line(serde_json::to_string_pretty(&serde_json::json!({
+            "twin": wish.upn,
+            "orphans": orphans,
+            "directory": left,
+            "host": {
+                "refreshTokens": kept.iter().filter(|kept| **kept).count(),
+                "state": settings.state.dir,
+                "evidence": settings.state.dir.join("evidence"),
+            },
+        }))?);
+    } else {
+        say::line(show::remains(&left, &settings.state.dir));
+    }
+    ensure!(orphans == 0, "{orphans} things are left that should not be; see above");
     Ok(())
 }
 

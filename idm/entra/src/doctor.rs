@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,7 @@ use subtwin_kernel::{Clock, Entropy, PrincipalKind, Secret, Tool, UserId};
 use uuid::Uuid;
 
 use crate::needs;
+use crate::onboard::DirectoryRole;
 use crate::{
     Cloud, Expected, Grant, Graph, GraphError, Issued, Read, TokenClient, TokenError, TokenStore,
     TokenStoreError, Tokens,
@@ -166,12 +169,6 @@ struct Plan {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Role {
-    display_name: Option<String>,
-}
-
-#[derive(Deserialize)]
 struct PassPolicy {
     state: Option<String>,
 }
@@ -260,7 +257,7 @@ impl Patient {
         let graph = self.graph(&self.admin, &admin);
         found.extend(self.account(&graph).await);
         found.push(self.licence(&graph).await);
-        found.extend(self.roles(&graph).await);
+        found.extend(self.roles(&admin).await);
         found.extend(self.logs(&graph).await);
         if self.tools.contains(&Tool::TapIssue) {
             found.push(self.passes(&graph).await);
@@ -403,21 +400,24 @@ impl Patient {
         Finding::missing("licence", says).remedy(remedy)
     }
 
-    async fn roles(&self, graph: &Graph) -> Vec<Finding> {
-        let path =
-            format!("/v1.0/users/{}/transitiveMemberOf/microsoft.graph.directoryRole", self.user);
-        let read = Read::at(path).option("$select", "id,displayName,roleTemplateId");
-        let held: Vec<Role> = match graph.list(&read, 5).await {
-            Ok(held) => held,
-            Err(error) => return vec![unreadable("roles", "the account's roles", &error)],
+    /// The roles stand in the token itself (`wids`): the twin may not read the directory's.
+    async fn roles(&self, permit: &Permit) -> Vec<Finding> {
+        let Some(refresh) = &self.admin.refresh else { return Vec::new() };
+        let scopes: Vec<String> = permit.scopes.clone();
+        let held = match self.ask(&self.admin, refresh, &scopes).await {
+            Ok(issued) => held_roles(&issued.access),
+            Err(_) => None,
         };
-        let held: BTreeSet<String> =
-            held.into_iter().filter_map(|role| role.display_name).collect();
+        let Some(held) = held else {
+            let says = "Which roles the account holds cannot be seen with its own tokens.";
+            let remedy = "an administrator sees it: `subtwin onboard plan --sign-in`";
+            return vec![Finding::note("role", says).remedy(remedy)];
+        };
         let wanted: BTreeSet<&str> =
             self.tools.iter().flat_map(|tool| needs(*tool).roles).copied().collect();
         let mut found = Vec::new();
         for role in wanted {
-            if stands_for(role).iter().any(|other| held.contains(*other)) {
+            if stands_for(role).iter().any(|template| held.contains(template)) {
                 continue;
             }
             let tools = self.needing(|tool| needs(tool).roles.contains(&role));
@@ -552,25 +552,37 @@ fn unreadable(about: &str, what: &str, error: &GraphError) -> Finding {
         .remedy("see what else is missing here; then try again")
 }
 
-/// The roles that are as good as this one for what the tools do with it (Entra page "built-in
-/// roles").
-fn stands_for(role: &str) -> Vec<&str> {
-    let mut all = vec![role, "Global Administrator"];
-    match role {
-        "Helpdesk Administrator" => all.extend([
-            "Authentication Administrator",
-            "User Administrator",
-            "Privileged Authentication Administrator",
-        ]),
-        "Authentication Administrator" => all.push("Privileged Authentication Administrator"),
-        "License Administrator" | "Groups Administrator" => all.push("User Administrator"),
-        "Reports Reader" => {
-            all.extend(["Global Reader", "Security Reader", "Security Administrator"]);
-        }
-        _ => {}
-    }
-    all
+/// The roles that are as good as this one for what the tools do with it, by template id (Entra page
+/// "built-in roles").
+fn stands_for(role: &str) -> Vec<Uuid> {
+    let others: &[Uuid] = match role {
+        "Helpdesk Administrator" => &[AUTHENTICATION, USER, PRIVILEGED_AUTHENTICATION],
+        "Authentication Administrator" => &[PRIVILEGED_AUTHENTICATION],
+        "License Administrator" | "Groups Administrator" => &[USER],
+        "Reports Reader" => &[GLOBAL_READER, SECURITY_READER, SECURITY],
+        _ => &[],
+    };
+    let own = DirectoryRole::by_name(role).map(|role| role.template);
+    own.into_iter().chain([GLOBAL]).chain(others.iter().copied()).collect()
 }
+
+/// The template ids in a token's `wids`. Graph's tokens are not ours to read and may change: `None`
+/// when it cannot be told.
+fn held_roles(access: &Secret) -> Option<BTreeSet<Uuid>> {
+    let payload = access.expose().split('.').nth(1)?;
+    let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+    let wids = claims.get("wids")?.as_array()?.iter();
+    Some(wids.filter_map(|id| Uuid::try_parse(id.as_str()?).ok()).collect())
+}
+
+const GLOBAL: Uuid = uuid::uuid!("62e90394-69f5-4237-9190-012177145e10");
+const USER: Uuid = uuid::uuid!("fe930be7-5e62-47db-91af-98c3a49a38b1");
+const AUTHENTICATION: Uuid = uuid::uuid!("c4e39bd9-1100-46d3-8c65-fb160da0071f");
+const PRIVILEGED_AUTHENTICATION: Uuid = uuid::uuid!("7be44c8a-adaf-4e2a-84d6-ab2649e08a13");
+const GLOBAL_READER: Uuid = uuid::uuid!("f2ef992c-3afb-46b9-b7cf-a126ee74c451");
+const SECURITY_READER: Uuid = uuid::uuid!("5d6b6bb7-de71-4623-b4af-96380a352509");
+const SECURITY: Uuid = uuid::uuid!("194ae4cb-b126-40b2-bd5b-6091b380977d");
 
 fn skew(about: &str, here: Timestamp, there: Timestamp) -> Finding {
     let seconds = there.as_second().saturating_sub(here.as_second());
@@ -627,13 +639,20 @@ mod tests {
     }
 
     #[test]
-    fn every_role_stands_for_itself() {
+    fn every_role_stands_for_itself_and_a_token_that_cannot_be_read_says_nothing() {
         for tool in Tool::ALL {
             for role in needs(tool).roles {
-                assert!(stands_for(role).contains(role), "{role}");
+                let own = DirectoryRole::by_name(role).unwrap().template;
+                assert_eq!(stands_for(role)[0], own, "{role}");
             }
         }
-        assert!(stands_for("Groups Administrator").contains(&"User Administrator"));
-        assert!(!stands_for("User Administrator").contains(&"Authentication Administrator"));
+        assert!(stands_for("Groups Administrator").contains(&USER));
+        assert!(!stands_for("User Administrator").contains(&AUTHENTICATION));
+        let token = |claims: &str| {
+            held_roles(&Secret::new(format!("e30.{}.x", URL_SAFE_NO_PAD.encode(claims))))
+        };
+        assert_eq!(token(&format!(r#"{{"wids":["{USER}","odd"]}}"#)), Some([USER].into()));
+        assert_eq!(token("{}"), None);
+        assert_eq!(held_roles(&Secret::new("opaque".to_owned())), None);
     }
 }

@@ -10,6 +10,7 @@ mod licence;
 mod look;
 mod make;
 mod plan;
+mod remains;
 mod roles;
 mod unmake;
 mod wire;
@@ -22,6 +23,7 @@ pub use look::{PassPolicy, Survey, survey};
 pub use plan::{
     Change, Costs, Plan, PlannedApp, PlannedLicence, PlannedRole, PlannedScope, PlannedUser, plan,
 };
+pub use remains::{Remain, remains};
 pub use roles::{DirectoryRole, least_roles};
 pub use wish::{LicenceWish, OnboardStep, Registration, Wish, WishError};
 pub use work::{FirstSignIn, How, Onboarding, Patience, Told};
@@ -37,7 +39,7 @@ pub const READING: [&str; 6] = [
 ];
 
 /// Delegated permissions of the administrator's own sign-in, to make and unmake.
-pub const WRITING: [&str; 9] = [
+pub const WRITING: [&str; 10] = [
     "User.ReadWrite.All",
     "Application.ReadWrite.All",
     "AppRoleAssignment.ReadWrite.All",
@@ -45,6 +47,7 @@ pub const WRITING: [&str; 9] = [
     "RoleManagement.ReadWrite.Directory",
     "LicenseAssignment.ReadWrite.All",
     "UserAuthMethod-TAP.ReadWrite.All",
+    "User.RevokeSessions.All",
     "User-PasswordProfile.ReadWrite.All",
     "Policy.Read.All",
 ];

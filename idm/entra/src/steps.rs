@@ -102,7 +102,11 @@ pub enum Mark {
         before: Value,
     },
     /// What it had made is gone again.
-    Undone,
+    Undone {
+        /// What that was, where it was known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<Made>,
+    },
 }
 
 impl Mark {
@@ -111,7 +115,7 @@ impl Mark {
     pub const fn object(&self) -> Option<&Made> {
         match self {
             Self::Found(made) | Self::Made(made) | Self::Changed { made, .. } => Some(made),
-            Self::Begun | Self::Undone => None,
+            Self::Begun | Self::Undone { .. } => None,
         }
     }
 }
@@ -205,6 +209,15 @@ impl<S: Clone + PartialEq + Serialize + DeserializeOwned> Steps<S> {
     #[must_use]
     pub fn object(&self, step: &S) -> Option<&Made> {
         self.mark(step).and_then(Mark::object)
+    }
+
+    /// Ids of what a step had made and that is gone again, as far as the log knows.
+    #[must_use]
+    pub fn taken(&self, step: &S) -> Vec<String> {
+        match self.mark(step) {
+            Some(Mark::Undone { was: Some(was) }) => vec![was.id.clone()],
+            _ => Vec::new(),
+        }
     }
 
     /// Every step so far, in the order in which they were first begun: undo goes from the end.

@@ -11,6 +11,7 @@
 
 mod credentials;
 mod directory;
+mod doctor;
 mod facts;
 mod gate;
 mod graph;

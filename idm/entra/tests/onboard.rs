@@ -12,8 +12,8 @@ use subtwin_entra::onboard::{
     READING, Registration, Told, WRITING, Wish, plan, survey,
 };
 use subtwin_entra::{
-    App, Cloud, CloudSettings, Credential, Expected, Graph, Mark, Read, StepStore, StepStoreError,
-    Steps, TokenClient, Tokens, sign_in,
+    App, Cloud, CloudSettings, Credential, Expected, Graph, Issued, Mark, Read, StepStore,
+    StepStoreError, Steps, TokenClient, Tokens, sign_in,
 };
 use subtwin_kernel::{Secret, SystemClock, SystemEntropy, Tool, UserId};
 use subtwin_sandbox::{Running, Settings, start};
@@ -27,20 +27,20 @@ const NO_INSTALLER: &str = "5b7a0c11-0001-4c4e-9a51-7a0000000001";
 const UPN: &str = "sam.twin@contoso.com";
 
 /// A company, its administrator's Graph, and the log of one onboarding.
-struct Firm {
-    running: Running,
-    cloud: Cloud,
-    tenant: String,
-    http: reqwest::Client,
-    graph: Graph,
+pub(crate) struct Firm {
+    pub(crate) running: Running,
+    pub(crate) cloud: Cloud,
+    pub(crate) tenant: String,
+    pub(crate) http: reqwest::Client,
+    pub(crate) graph: Graph,
     shelf: Arc<Shelf>,
-    wish: Wish,
+    pub(crate) wish: Wish,
     _ca: tempfile::NamedTempFile,
 }
 
 /// A store of step logs that stops working before its nth writing.
 #[derive(Debug, Default)]
-struct Shelf {
+pub(crate) struct Shelf {
     kept: Mutex<HashMap<String, String>>,
     saves: AtomicUsize,
     breaks_at: AtomicUsize,
@@ -63,7 +63,7 @@ impl StepStore for Shelf {
 }
 
 impl Firm {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(INSTALLER, &WRITING, "dana").await
     }
 
@@ -102,12 +102,12 @@ impl Firm {
         Self { running, cloud, tenant, http, graph: graph.unwrap(), shelf, wish, _ca: ca }
     }
 
-    async fn steps(&self) -> Steps<OnboardStep> {
+    pub(crate) async fn steps(&self) -> Steps<OnboardStep> {
         let (shelf, clock) = (self.shelf.clone(), Arc::new(SystemClock));
         Steps::open("onboard", shelf, clock, &SystemEntropy::default()).await.unwrap()
     }
 
-    async fn apply(&self) -> (Result<(), OnboardError>, Vec<(OnboardStep, How)>) {
+    pub(crate) async fn apply(&self) -> (Result<(), OnboardError>, Vec<(OnboardStep, How)>) {
         self.apply_telling(&mut |_| {}).await
     }
 
@@ -157,7 +157,7 @@ impl Firm {
         }
     }
 
-    async fn control(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn control(&self, path: &str, body: Value) -> Value {
         control(&self.http, &self.running, path, body).await
     }
 
@@ -210,22 +210,32 @@ async fn signed_in(
         credential: Credential::Public,
     };
     let client = TokenClient::new(cloud.clone(), app, clock, entropy.clone());
+    let issued = issued(&client, scopes, who, http, running).await?;
+    let user: UserId = issued.identity.unwrap().user;
+    let kept = Kept::with("nobody", "unused");
+    let tokens = Tokens::of_account(client, scopes.to_vec(), user, "x".to_owned(), kept);
+    tokens.adopt(issued).await.unwrap();
+    Ok(Graph::new(cloud.clone(), tokens, entropy))
+}
+
+/// Signs somebody in at the page.
+pub(crate) async fn issued(
+    client: &TokenClient,
+    scopes: &[String],
+    who: &str,
+    http: &reqwest::Client,
+    running: &Running,
+) -> Result<Issued, subtwin_entra::SignInError> {
     let (shown, asked) = tokio::sync::oneshot::channel();
     let browser = async {
         let url: String = asked.await.unwrap();
         let body = json!({"url": url, "as": who, "follow": true});
         control(http, running, "sign-in", body).await
     };
-    let signing = sign_in(&client, scopes, "", Expected::Anyone, Duration::from_secs(10), |url| {
+    let signing = sign_in(client, scopes, "", Expected::Anyone, Duration::from_secs(10), |url| {
         shown.send(url.to_string()).unwrap();
     });
-    let (issued, _) = tokio::join!(signing, browser);
-    let issued = issued?;
-    let user: UserId = issued.identity.unwrap().user;
-    let kept = Kept::with("nobody", "unused");
-    let tokens = Tokens::of_account(client, scopes.to_vec(), user, "x".to_owned(), kept);
-    tokens.adopt(issued).await.unwrap();
-    Ok(Graph::new(cloud.clone(), tokens, entropy))
+    tokio::join!(signing, browser).0
 }
 
 async fn control(http: &reqwest::Client, running: &Running, path: &str, body: Value) -> Value {

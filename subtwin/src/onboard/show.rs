@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use subtwin_entra::onboard::{Change, FirstSignIn, How, Plan, Told};
+use std::path::Path;
+
+use subtwin_entra::onboard::{Change, FirstSignIn, How, OnboardStep, Plan, Remain, Told};
+use subtwin_entra::{Mark, Steps};
 use subtwin_kernel::Tool;
 
 /// The whole plan.
@@ -161,4 +164,50 @@ pub(super) fn first_sign_in(upn: &str, first: &FirstSignIn) -> String {
             password.expose()
         ),
     }
+}
+
+/// What `offboard` would do, last made first.
+pub(super) fn offboarding(steps: &Steps<OnboardStep>) -> String {
+    let mut text =
+        "In this order:\n  the twin: must have stopped\n  the account's sessions: ended\n"
+            .to_owned();
+    for entry in steps.entries().iter().rev() {
+        let does = match &entry.mark {
+            Mark::Made(_) | Mark::Begun => "taken away",
+            Mark::Found(_) => "was there before; stays",
+            Mark::Changed { .. } => "back to what it was before",
+            Mark::Undone { .. } => continue,
+        };
+        let _ = writeln!(text, "  {}: {does}", entry.step);
+    }
+    text.push_str(
+        "  the refresh tokens kept here: forgotten\n  then everything is looked for once more\n\
+         Nothing was changed.",
+    );
+    text
+}
+
+/// What was looked for after the end, and what stays where until when.
+pub(super) fn remains(left: &[Remain], state: &Path) -> String {
+    let mut text = "Looked for in the directory:\n".to_owned();
+    for one in left {
+        let found = match (one.found.is_empty(), one.expected) {
+            (true, _) => "not there".to_owned(),
+            (false, true) => format!("{} (as it should be)", one.found.join(", ")),
+            (false, false) => format!("LEFT: {}", one.found.join(", ")),
+        };
+        let _ = writeln!(text, "  {}: {found}\n    {}", one.what, one.looked_at);
+    }
+    let evidence = state.join("evidence");
+    let _ = write!(
+        text,
+        "On this host:\n  refresh tokens: not there\n  the evidence stays in {}; the rest of {} can \
+         be deleted, and so can the key\nWhat stays elsewhere:\n  account and registrations in the \
+         bin of the directory, 30 days; delete them there to be rid of them now\n  your audit log, \
+         as long as your tenant keeps it\n  the twin's messages in people's chats, under your \
+         retention policies",
+        evidence.display(),
+        state.display()
+    );
+    text
 }

@@ -41,7 +41,7 @@ fn write(
             Mark::Made(made) => (made, "takes it away"),
             Mark::Found(made) => (made, "leaves it: it was there before"),
             Mark::Changed { made, .. } => (made, "brings back what it was"),
-            Mark::Begun | Mark::Undone => continue,
+            Mark::Begun | Mark::Undone { .. } => continue,
         };
         let key = object.key.as_ref().map(|key| format!(" ({key})")).unwrap_or_default();
         let id = if entry.step == OnboardStep::Credential { "shown once" } else { &object.id };

@@ -233,11 +233,23 @@ async fn three_commands_make_a_twin_that_answers_and_a_fourth_leaves_nothing() {
     succeed(std::process::Command::new("kill").args(["-TERM", &twin.child.id().to_string()]));
     assert!(twin.ended().await.success(), "{}", twin.errors());
 
-    // Undone: what was made is gone.
-    let undone = office.run(&with(&["undo"]), &["dana"]).await;
-    assert!(undone.errors().contains("the account: taken away"), "{}", undone.errors());
+    // Out of service: said first, then done, then looked for.
+    let dry = office.run(&["offboard", "--config", "onboard.toml", "--dry-run"], &[]).await;
+    assert!(dry.output().contains("the account: taken away"), "{}", dry.output());
+    assert_eq!(office.apps().await, 2);
+    let out = ["offboard", "--config", "onboard.toml", "--json"];
+    let gone = office.run(&out, &["dana"]).await;
+    let proof: Value = serde_json::from_str(&gone.output()).unwrap();
+    assert_eq!(proof["orphans"], 0, "{proof:#}");
+    assert_eq!(proof["host"]["refreshTokens"], 0);
+    let unexpected = proof["directory"].as_array().unwrap().iter();
+    let unexpected = unexpected.filter(|one| one["expected"] == false);
+    assert!(unexpected.clone().count() >= 8, "{proof:#}");
+    assert!(unexpected.into_iter().all(|one| one["found"] == json!([])), "{proof:#}");
     assert_eq!(office.robin().await, None);
     assert_eq!(office.apps().await, 0);
+    // Again, and nothing is wrong with that.
+    office.run(&out, &["dana"]).await;
 }
 
 #[tokio::test]

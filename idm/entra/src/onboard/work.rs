@@ -148,6 +148,38 @@ impl Onboarding<'_> {
         Ok(())
     }
 
+    /// Ends every session of the account: whoever holds a refresh token of it is out. Nothing to do
+    /// where there is no account.
+    ///
+    /// # Errors
+    /// As [`OnboardError`] says.
+    pub async fn revoke(&mut self) -> Result<(), OnboardError> {
+        let step = OnboardStep::User;
+        let Some(user) = self.steps.object(&step).map(|made| made.id.clone()) else {
+            return Ok(());
+        };
+        let path = format!("{}/revokeSignInSessions", user_path(&user));
+        match self.patiently(async || self.graph.post(&path, None).await).await {
+            Err(error) if !error.is_not_found() => Err(OnboardError::of(&step, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Something new for the account to sign in with, shown once. What it had stays valid until
+    /// its sessions are revoked.
+    ///
+    /// # Errors
+    /// As [`OnboardError`] says.
+    pub async fn renew_credential(
+        &mut self,
+        tell: &mut dyn FnMut(Told<'_>),
+    ) -> Result<(), OnboardError> {
+        let known = Known::of(self.steps);
+        let how = self.new_credential(&known, tell).await?;
+        tell(Told::Ended(&OnboardStep::Credential, how));
+        Ok(())
+    }
+
     async fn api(&self) -> Result<GraphApi, OnboardError> {
         let first = OnboardStep::App(super::Registration::Chat);
         let read = self.patiently(async || GraphApi::read(self.graph).await).await;
@@ -178,7 +210,7 @@ impl Onboarding<'_> {
         let mut how = match &mark {
             Some(Mark::Begun) => How::Recovered,
             Some(Mark::Made(_) | Mark::Found(_) | Mark::Changed { .. }) => How::AsLogged,
-            Some(Mark::Undone) | None => How::Found,
+            Some(Mark::Undone { .. }) | None => How::Found,
         };
         // An account of this job's has one from the start, and most others have one, too.
         let nothing_to_change = seen.as_ref().is_none_or(|found| found.differs.is_none());
@@ -456,14 +488,14 @@ impl Onboarding<'_> {
             })
             .filter_map(|entry| match &entry.mark {
                 Mark::Made(made) => Some((entry.step.clone(), made.clone())),
-                Mark::Begun | Mark::Found(_) | Mark::Changed { .. } | Mark::Undone => None,
+                Mark::Begun | Mark::Found(_) | Mark::Changed { .. } | Mark::Undone { .. } => None,
             })
             .collect();
         for (step, made) in over {
             let eye = self.eye();
             let gone = self.patiently(async || eye.unmake(&step, &made, known).await).await;
             gone.map_err(|cause| OnboardError::of(&step, cause))?;
-            self.steps.put(&step, Mark::Undone).await?;
+            self.steps.put(&step, Mark::Undone { was: Some(made) }).await?;
             tell(Told::Ended(&step, How::Removed));
         }
         Ok(())
@@ -479,13 +511,13 @@ impl Onboarding<'_> {
         let failed = |cause| OnboardError::of(step, cause);
         let mark = self.steps.mark(step).cloned();
         let made = match mark {
-            None | Some(Mark::Undone) => return Ok(None),
+            None | Some(Mark::Undone { .. }) => return Ok(None),
             Some(Mark::Found(_)) => return Ok(Some(How::Left)),
             Some(Mark::Changed { made, before }) => {
                 let eye = self.eye();
                 let back = async || eye.restore(step, &made, &before).await;
                 self.patiently(back).await.map_err(failed)?;
-                self.steps.put(step, Mark::Undone).await?;
+                self.steps.put(step, Mark::Undone { was: None }).await?;
                 return Ok(Some(How::Restored));
             }
             Some(Mark::Made(made)) => Some(made),
@@ -495,9 +527,9 @@ impl Onboarding<'_> {
                 seen.map(|seen| seen.made)
             }
         };
-        if let Some(made) = made {
+        if let Some(made) = &made {
             let eye = self.eye();
-            let gone = async || eye.unmake(step, &made, known).await;
+            let gone = async || eye.unmake(step, made, known).await;
             self.patiently(gone).await.map_err(failed)?;
         }
         if let OnboardStep::App(which) = step {
@@ -509,7 +541,7 @@ impl Onboarding<'_> {
                 self.patiently(gone).await.map_err(failed)?;
             }
         }
-        self.steps.put(step, Mark::Undone).await?;
+        self.steps.put(step, Mark::Undone { was: made }).await?;
         Ok(Some(How::Removed))
     }
 }
