@@ -86,6 +86,8 @@ fn consent(world: &mut World, caller: &Caller, app: &str) -> Result<(), Response
         None => {
             let (id, name) = (world.guid(), application.display_name.clone());
             let principal = ServicePrincipal {
+                assigned_only: false,
+                assigned: Default::default(),
                 id,
                 app_id: application.app_id,
                 display_name: name.clone(),

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::cloud::{Answer, CLI, Cloud, LOGIN, claims};
+use crate::cloud::{Answer, CLI, Cloud, GRAPH, LOGIN, claims};
 
 const REDIRECT: &str = "http://localhost:49152/";
 const VERIFIER: &str = "a-verifier-that-is-long-enough-to-be-one-0123456789";
@@ -329,3 +329,39 @@ async fn names_with_markup_stay_text() {
     assert!(!page.contains("<script>alert") && !page.contains("<b>nobody"), "{page}");
     assert!(page.contains("Nobody here is called that."), "{page}");
 }
+
+/// Entra: "When an application requires assignment, user consent for that application isn't allowed."
+#[tokio::test]
+async fn an_app_that_asks_for_assignment_lets_nobody_else_in_and_lets_nobody_consent() {
+    let cloud = Cloud::start().await;
+    let (scopes, dana) = ("Application.ReadWrite.All AppRoleAssignment.ReadWrite.All", "dana");
+    let admin = authorize(&[("scope", scopes)]);
+    let to = complete(&cloud, &admin, dana).await.text_of("url");
+    let token = redeem(&cloud, &parameter(&to, "code"), &[]).await.text_of("access_token");
+    let send = async |method: Method, path: &str, body: serde_json::Value| {
+        let url = format!("{GRAPH}/v1.0/{path}");
+        cloud.send(cloud.request(method, &url).bearer_auth(&token).json(&body)).await
+    };
+    let by_app = format!("/v1.0/servicePrincipals(appId='{CLI}')");
+    let found = cloud.graph(Method::GET, &by_app, &token).await.json();
+    let principal = found["id"].as_str().expect("an id").to_owned();
+    let sarah = id_of(&cloud, "sarah.lin@contoso.com").await;
+    let address = format!("servicePrincipals/{principal}");
+    let assignment = json!({"principalId": sarah, "resourceId": principal, "appRoleId": NO_ROLE});
+    let assigned = send(Method::POST, &format!("{address}/appRoleAssignedTo"), assignment).await;
+    assert_eq!(assigned.status, 201, "{assigned:?}");
+    let only = json!({"appRoleAssignmentRequired": true});
+    let changed = send(Method::PATCH, &address, only).await;
+    assert_eq!(changed.status, 204, "{changed:?}");
+
+    let stranger = complete(&cloud, &authorize(&[]), "doug").await;
+    assert!(stranger.text.contains("AADSTS50105"), "{stranger:?}");
+    let in_again = complete(&cloud, &authorize(&[]), "sarah.lin").await;
+    assert!(in_again.text_of("url").contains("code="), "{in_again:?}");
+    // A scope that users may usually consent to.
+    let more = authorize(&[("scope", "Mail.Read openid")]);
+    let refused = complete(&cloud, &more, "sarah.lin").await.text_of("url");
+    assert!(refused.contains("AADSTS90094"), "{refused}");
+}
+
+const NO_ROLE: &str = "00000000-0000-0000-0000-000000000000";

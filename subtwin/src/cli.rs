@@ -26,6 +26,8 @@ pub enum Command {
     Sandbox(Sandbox),
     /// Make the key that seals a twin's state, or put another one in its place.
     Keys(Keys),
+    /// Make a twin's account, apps, consent, roles and licence in a directory; or unmake them.
+    Onboard(Onboard),
     /// Sign the twin in, once; its tokens are kept sealed.
     SignIn(SignIn),
     /// Have an account of its own made for a person's agent.
@@ -34,6 +36,18 @@ pub enum Command {
     Demote(Demote),
     /// Run a twin.
     Run(Run),
+    /// Say what a twin lacks, for which tool, and what to do about it. Changes nothing.
+    Doctor(Look),
+    /// Say who a twin is to its directory, and what its tokens are good for.
+    Whoami(Look),
+    /// Say how a twin is: running, notified, what is open, what went wrong last.
+    Status(Look),
+    /// Have a twin do nothing from now on, at once, until it is told otherwise.
+    Suspend(Suspend),
+    /// Let a suspended twin act again.
+    Resume(Resume),
+    /// Take a twin out of service: sessions, roles, consent, licence, apps, account; with proof.
+    Offboard(Offboard),
     /// Show what a twin can do at all: the fixed catalog.
     Catalog(Catalog),
     /// Check policies, and explain what they say.
@@ -83,6 +97,9 @@ pub struct Sandbox {
     /// Write a configuration for the sample twin in this tenant, for `subtwin run`.
     #[arg(long, value_name = "FILE", requires = "ca_dir")]
     pub write_config: Option<PathBuf>,
+    /// Write what `subtwin onboard` needs to make another twin in this tenant.
+    #[arg(long, value_name = "FILE", requires = "ca_dir")]
+    pub write_onboarding: Option<PathBuf>,
     /// Write every exchange to this file, one JSON line each, secrets masked.
     #[arg(long, value_name = "FILE")]
     pub capture: Option<PathBuf>,
@@ -158,6 +175,64 @@ pub struct OtherKey {
     pub to_env: Option<String>,
 }
 
+/// Options of `subtwin onboard`.
+#[derive(Debug, Args)]
+pub struct Onboard {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: OnboardCommand,
+}
+
+/// What to do about a twin that is not there yet, or not to be there any more.
+#[derive(Clone, Debug, Subcommand)]
+pub enum OnboardCommand {
+    /// Print exactly what would be made. Changes nothing.
+    Plan {
+        /// The onboarding's configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Sign an administrator in, to look what is there already.
+        #[arg(long)]
+        sign_in: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Sign an administrator in and make it, step by step. Can be run again after any interruption.
+    Apply {
+        /// The onboarding's configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Look and print the plan; change nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Print what the account first signs in with on standard output instead of the terminal.
+        #[arg(long)]
+        print_secret: bool,
+        /// Also give the account something new to sign in with, in place of what was shown before.
+        #[arg(long, conflicts_with = "dry_run")]
+        new_credential: bool,
+    },
+    /// Sign the twin in for both registrations and write its configuration and a summary.
+    SignIn {
+        /// The onboarding's configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Where the twin's configuration goes. It must not exist.
+        #[arg(long, value_name = "FILE", default_value = "twin.toml")]
+        out: PathBuf,
+        /// Where the summary goes. It must not exist.
+        #[arg(long, value_name = "FILE", default_value = "onboarding.md")]
+        summary: PathBuf,
+    },
+    /// Take away what `apply` made, and nothing else.
+    Undo {
+        /// The onboarding's configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
 /// Options of `subtwin sign-in`.
 #[derive(Clone, Debug, Args)]
 pub struct SignIn {
@@ -218,6 +293,50 @@ pub struct Run {
     /// The twin's configuration.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// Options of the commands that look at a twin from outside.
+#[derive(Clone, Debug, Args)]
+pub struct Look {
+    /// The twin's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `subtwin suspend`.
+#[derive(Clone, Debug, Args)]
+pub struct Suspend {
+    /// The twin's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// What the people who write to it are told, as a sentence.
+    #[arg(long, value_name = "WORDS", default_value = "my operator has suspended me.")]
+    pub why: String,
+}
+
+/// Options of `subtwin resume`.
+#[derive(Clone, Debug, Args)]
+pub struct Resume {
+    /// The twin's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// Options of `subtwin offboard`.
+#[derive(Clone, Debug, Args)]
+pub struct Offboard {
+    /// The onboarding's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Say what would be done; sign nobody in and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the proof as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `subtwin catalog`.

@@ -181,6 +181,14 @@ pub enum KeyPlace {
 }
 
 impl State {
+    /// Its paths, to be changed.
+    pub(crate) fn paths(&mut self) -> Vec<&mut PathBuf> {
+        match &mut self.key {
+            KeyPlace::File(path) => vec![&mut self.dir, path],
+            KeyPlace::Env(_) | KeyPlace::Keyring(_) => vec![&mut self.dir],
+        }
+    }
+
     /// Where what is sealed lies.
     #[must_use]
     pub fn store(&self) -> PathBuf {
@@ -439,13 +447,10 @@ impl Config {
         let mut config: Self = toml::from_str(&text)
             .with_context(|| format!("the configuration `{}` is not right", path.display()))?;
         let base = path.parent().unwrap_or(Path::new("."));
-        let key_file = match &mut config.state.key {
-            KeyPlace::File(path) => Some(path),
-            KeyPlace::Env(_) | KeyPlace::Keyring(_) => None,
-        };
-        for file in [&mut config.state.dir]
+        for file in config
+            .state
+            .paths()
             .into_iter()
-            .chain(key_file)
             .chain(&mut config.cloud.ca_file)
             .chain(&mut config.gate.policies)
         {
@@ -463,7 +468,7 @@ impl Config {
         Ok(config)
     }
 
-    fn check(&self) -> anyhow::Result<()> {
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
         ensure!(!self.tools.is_empty(), "`tools` is empty: the twin could do nothing");
         match &self.agent {
             Some(agent) => ensure!(

@@ -1,7 +1,7 @@
 //! `subtwin promote` and `subtwin demote`: an account of its own for a person's agent, and its end.
 
 use anyhow::{Context as _, bail};
-use subtwin_entra::{Made, Progress, Stage};
+use subtwin_entra::{Progress, Stage, Things};
 use subtwin_kernel::UserId;
 
 use crate::browser::Browser;
@@ -108,7 +108,7 @@ const fn owner_of(progress: &Progress) -> Option<UserId> {
     }
 }
 
-fn what_is_deleted(made: &Made, agent: &Agent) -> String {
+fn what_is_deleted(made: &Things, agent: &Agent) -> String {
     let mut lines = vec![format!("{} ({}) is taken away:", agent.name, agent.upn)];
     for (stage, what) in [
         (Stage::Consent, "the grant of its permissions"),

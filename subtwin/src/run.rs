@@ -1,13 +1,18 @@
 //! `subtwin run`: one twin, until it is told to stop.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use subtwin_kernel::SystemClock;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::Config;
+use crate::last_error::Keeper;
 use crate::twin::Twin;
 use crate::{cli, say};
 
@@ -16,8 +21,8 @@ use crate::{cli, say};
 /// # Errors
 /// When the configuration is not right, the key does not fit, or the twin has not signed in.
 pub fn command(options: &cli::Run) -> anyhow::Result<()> {
-    log_to_stderr("info");
     let config = Config::read(&options.config)?;
+    log_and_keep_errors("info", &config.state.dir);
     runtime()?.block_on(async {
         let twin = Twin::start(&config).await?;
         say::progress(format_args!("{} listens ({})", config.twin.name, config.twin.upn));
@@ -75,17 +80,31 @@ pub(crate) async fn interrupted() {
     }
 }
 
+/// As [`log_to_stderr`]; the last error is also kept in the twin's state directory.
+fn log_and_keep_errors(usually: &str, state: &Path) {
+    let keeper = Keeper { state: state.to_owned(), clock: Arc::new(SystemClock) };
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(say::colours())
+        .with_filter(filter(usually));
+    // A second start in the same process (tests) keeps the first.
+    let _ = tracing_subscriber::registry().with(lines).with(keeper).try_init();
+}
+
 /// Log lines go to standard error; `SUBTWIN_LOG` chooses them (`usually` when it is not set).
 pub(crate) fn log_to_stderr(usually: &str) {
-    let filter = EnvFilter::builder()
-        .with_env_var("SUBTWIN_LOG")
-        .try_from_env()
-        .unwrap_or_else(|_| EnvFilter::new(usually));
     let started = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(usually))
         .with_writer(std::io::stderr)
         .with_ansi(say::colours())
         .try_init();
     // A second start in the same process (tests) keeps the first.
     let _ = started;
+}
+
+fn filter(usually: &str) -> EnvFilter {
+    EnvFilter::builder()
+        .with_env_var("SUBTWIN_LOG")
+        .try_from_env()
+        .unwrap_or_else(|_| EnvFilter::new(usually))
 }

@@ -1,7 +1,7 @@
 //! `subtwin sandbox`: a tenant on its own.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -14,6 +14,7 @@ use crate::config::{
     Audit, Cloud, Config, Gate, Human, KeyPlace, Memory, Notifications, People, State, Twin,
 };
 use crate::control::Control;
+use crate::onboard::settings::Onboard;
 use crate::{cli, run, say};
 
 /// Runs a sandbox tenant until it is interrupted.
@@ -27,6 +28,9 @@ pub fn command(options: &cli::Sandbox) -> anyhow::Result<()> {
         control.set_faults(&options.fault).await?;
         if let Some(file) = &options.write_config {
             write_config(&running, &control, options.ca_dir.as_deref(), file).await?;
+        }
+        if let Some(file) = &options.write_onboarding {
+            write_onboarding(&running, &control, options.ca_dir.as_deref(), file).await?;
         }
         announce(options, &running);
         run::interrupted().await;
@@ -128,20 +132,44 @@ pub(crate) async fn config_for(
     })
 }
 
+/// What makes another twin in a sandbox tenant, with the people of the sample one.
+async fn write_onboarding(
+    running: &Running,
+    control: &Control,
+    ca_dir: Option<&Path>,
+    file: &Path,
+) -> anyhow::Result<()> {
+    let ca = certificate(ca_dir)?;
+    let state = State { dir: "new-twin-state".into(), key: KeyPlace::File("new-twin.key".into()) };
+    let config = config_for(running, control, &ca, state).await?;
+    let apps = control.tenant().await?.apps;
+    let installer = apps.iter().find(|app| app.role.as_deref() == Some(INSTALLER));
+    let installer = installer.context("the company has no installer")?.app_id;
+    let settings = Onboard::sample(config, installer);
+    fs::write(file, toml::to_string_pretty(&settings)?)
+        .with_context(|| format!("cannot write {}", file.display()))
+}
+
+fn certificate(ca_dir: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let ca = ca_dir.context("--ca-dir is needed")?.join("ca.pem");
+    fs::canonicalize(&ca).with_context(|| format!("cannot find {}", ca.display()))
+}
+
 async fn write_config(
     running: &Running,
     control: &Control,
     ca_dir: Option<&Path>,
     file: &Path,
 ) -> anyhow::Result<()> {
-    let ca = ca_dir.context("--write-config needs --ca-dir")?.join("ca.pem");
-    let ca = fs::canonicalize(&ca).with_context(|| format!("cannot find {}", ca.display()))?;
+    let ca = certificate(ca_dir)?;
     let state = State { dir: "twin-state".into(), key: KeyPlace::File("twin.key".into()) };
     let config = config_for(running, control, &ca, state).await?;
     fs::write(file, toml::to_string_pretty(&config)?)
         .with_context(|| format!("cannot write {}", file.display()))
 }
 
+/// The sandbox's word for the app with which an administrator signs in.
+const INSTALLER: &str = "installer";
 pub(crate) const TWIN: &str = "sam@contoso.com";
 pub(crate) const HELPDESK: &str = "doug@contoso.com";
 /// Says yes where somebody other than the helpdesk's Doug must.

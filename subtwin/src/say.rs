@@ -28,6 +28,26 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Whether there is a terminal to show a secret on, whatever output is redirected to.
+pub fn has_terminal() -> bool {
+    terminal().is_ok()
+}
+
+/// Shows a secret on the terminal and nowhere else.
+///
+/// # Errors
+/// When there is no terminal.
+pub fn on_terminal(text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut terminal = terminal()?;
+    writeln!(terminal, "{text}")?;
+    terminal.flush()
+}
+
+fn terminal() -> std::io::Result<std::fs::File> {
+    std::fs::OpenOptions::new().write(true).open("/dev/tty")
+}
+
 /// Ends the program: silently, or with the error and its causes.
 pub fn ended(result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };

@@ -12,6 +12,7 @@ mod evidence;
 pub(crate) mod life;
 mod notes;
 mod ports;
+mod pulse;
 mod replies;
 mod resume;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod sim;
 mod station;
 mod undo;
 mod watch;
+mod watchman;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -44,7 +46,9 @@ use crate::config::Config;
 use crate::keys;
 use doors::Doors;
 use life::Life;
-use ports::{Borrowed, Sealed};
+use ports::Borrowed;
+pub(crate) use ports::Sealed;
+pub(crate) use pulse::Pulse;
 use resume::Left;
 use station::{Acting, Ready, Station};
 
@@ -63,8 +67,8 @@ impl Registration {
     /// Delegated Graph scopes, pinned: the twin asks for what its tools need and no more.
     pub(crate) fn scopes(self, tools: &[Tool]) -> Vec<String> {
         match self {
-            Self::Chat => CHAT_SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
-            Self::Admin => subtwin_entra::scopes(tools),
+            Self::Chat => subtwin_entra::onboard::Registration::Chat.scopes(tools),
+            Self::Admin => subtwin_entra::onboard::Registration::Admin.scopes(tools),
         }
     }
 
@@ -112,7 +116,7 @@ impl Foundations {
     }
 
     /// The same to look only, beside a twin that runs.
-    fn to_look(config: &Config) -> anyhow::Result<Self> {
+    pub(crate) fn to_look(config: &Config) -> anyhow::Result<Self> {
         Self::on(config, Store::look_of)
     }
 
@@ -210,6 +214,8 @@ struct Common {
     pub(super) base: Foundations,
     pub(super) log: Log,
     doors: Doors,
+    /// Its state directory.
+    pub(super) state: PathBuf,
     /// Where the twin listens.
     pub(super) here: SocketAddr,
     pub(super) tasks: TaskTracker,
@@ -277,7 +283,8 @@ impl Common {
             (Doors::default(), TaskTracker::new(), CancellationToken::new());
         porter.spawn(subtwin_teams::serve(listener, doors.router(), PATIENCE, closed.clone()));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        Ok((Self { base, log, doors, here, tasks, stop, porter, closed }, recovered))
+        let state = config.state.dir.clone();
+        Ok((Self { base, log, state, doors, here, tasks, stop, porter, closed }, recovered))
     }
 
     async fn close(self, facts: subtwin_primitives::Twin) {
@@ -336,9 +343,6 @@ fn address(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
 
-/// Delegated Graph scopes of the chat registration.
-const CHAT_SCOPES: [&str; 5] =
-    ["Chat.ReadWrite", "ChatMessage.Send", "Chat.Create", "Presence.ReadWrite", "User.Read"];
 /// How long work may go on after the twin was told to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Under which name the seed of the evidence's signing key is sealed.

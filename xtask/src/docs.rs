@@ -2,7 +2,8 @@
 //! the demo's, and its tables name what the code names.
 //!
 //! A block with the info string `sh run` is run; all such blocks of a page are one script. They run
-//! in a directory in which `subtwin sandbox --ca-dir ca --write-config twin.toml` was started, with
+//! in a directory in which `subtwin sandbox --ca-dir ca --write-config twin.toml --write-onboarding
+//! onboard.toml` was started, with
 //! `$SANDBOX` (its host and port), `$EVIDENCE` (evidence of a played demo), `$DOCS` (the folder
 //! `docs`), and `subtwin` on the path. A block with the info string `text demo` must be part of what
 //! `subtwin demo --script` prints, apart from receipts, ids, digests and times; a line `…` in it
@@ -74,6 +75,7 @@ impl<'a> Tour<'a> {
     fn start(root: &'a Path, bin: &'a Path, place: &'a Path) -> anyhow::Result<Self> {
         let mut sandbox = Command::new(bin.join("subtwin"))
             .args(["sandbox", "--ca-dir", "ca", "--write-config", "twin.toml", "--json"])
+            .args(["--write-onboarding", "onboard.toml"])
             .current_dir(place)
             .stdout(Stdio::piped())
             .spawn()?;
@@ -258,9 +260,9 @@ fn tables(root: &Path) -> anyhow::Result<()> {
     let faults = faults
         .filter_map(|line| line.split_once(": "))
         .map(|(name, _)| format!("| `{}` |", camel(name)));
-    let chat = read("subtwin/src/twin.rs")?;
-    let chat = chat.split("CHAT_SCOPES: [&str; 5]").nth(1).and_then(|rest| rest.split(';').next());
-    let chat = chat.context("subtwin/src/twin.rs names no chat scopes")?.split('"');
+    let chat = read("idm/entra/src/onboard/wish.rs")?;
+    let chat = chat.split("const CHAT: [&str; 5]").nth(1).and_then(|rest| rest.split(';').next());
+    let chat = chat.context("idm/entra/src/onboard/wish.rs names no chat scopes")?.split('"');
     let chat = chat.skip(1).step_by(2).map(|scope| format!("| `{scope}` |"));
     let wanted: [(&str, Vec<String>); 3] =
         [(developer, calls.collect()), (developer, faults.collect()), (admin, chat.collect())];

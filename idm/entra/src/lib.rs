@@ -7,12 +7,14 @@ mod body;
 mod catalog;
 mod cloud;
 mod directory;
+pub mod doctor;
 mod entra;
 mod graph;
 mod hands;
 mod methods;
 mod needs;
 mod obstacle;
+pub mod onboard;
 mod planner;
 mod products;
 mod profile;
@@ -20,6 +22,7 @@ mod progress;
 mod provision;
 mod session;
 mod sign_in;
+mod steps;
 mod token;
 mod trail;
 mod wire;
@@ -35,14 +38,15 @@ pub use obstacle::{Obstacle, Reason};
 pub use products::{Product, product};
 pub use progress::{ActsAs, Progress, WrongStage};
 pub use provision::{
-    Agent, Because, Made, Order, PROVISIONER_SCOPES, Pace, Provisioning, Seat, Stage, Stuck, Thing,
-    seats,
+    Agent, Because, Order, PROVISIONER_SCOPES, Pace, Provisioning, Seat, Stage, Stuck, Thing,
+    Things, seats,
 };
 pub use session::{AgentId, TokenStore, TokenStoreError, Tokens};
 pub use sign_in::{
     Doorway, SignInError, admin_consent, sign_in, sign_in_by_device_code, sign_in_in_browser,
     wait_for_device,
 };
+pub use steps::{Made, Mark, StepEntry, StepStore, StepStoreError, Steps, StepsError};
 pub use token::{
     App, AssertionKey, AuthorizeRequest, BadKey, ClientKey, Credential, DeviceCode, DevicePoll,
     EntraError, Expected, Facets, Grant, Identity, Issued, TokenClient, TokenError,

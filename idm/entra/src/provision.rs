@@ -17,7 +17,7 @@ use subtwin_kernel::{AppId, Clock, Entropy, TenantId, UserId};
 
 use crate::token::{App, ClientKey, Credential, TokenClient};
 use crate::{AgentId, Cloud, Graph, GraphError, TokenStore};
-pub use made::{Made, Thing};
+pub use made::{Thing, Things};
 pub use seat::{Seat, seats};
 pub use stuck::{Because, Stuck};
 
@@ -205,7 +205,7 @@ impl Provisioning {
     ///
     /// # Errors
     /// When what was sealed cannot be read.
-    pub async fn so_far(&self) -> Result<Made, Stuck> {
+    pub async fn so_far(&self) -> Result<Things, Stuck> {
         self.load().await
     }
 
@@ -216,7 +216,7 @@ impl Provisioning {
     /// When something could not be deleted; it can be tried again.
     pub async fn undo(&self, told: &(dyn Fn(Stage) + Send + Sync)) -> Result<(), Stuck> {
         let mut made = self.load().await?;
-        // Made, perhaps, in the moment before a crash.
+        // Things, perhaps, in the moment before a crash.
         for stage in [Stage::Blueprint, Stage::Principal, Stage::Identity, Stage::User] {
             if !made.has(stage)
                 && made.can_look_for(stage)
@@ -235,14 +235,14 @@ impl Provisioning {
                 self.save(&made).await?;
             }
         }
-        for name in [Made::NAME, KEY] {
+        for name in [Things::NAME, KEY] {
             self.kept.forget(name).await.map_err(|_| Stuck::at(Stage::Blueprint, Because::Kept))?;
         }
         Ok(())
     }
 
     /// The blueprint's client, with the sealed key.
-    async fn blueprint(&self, made: &Made) -> Result<TokenClient, Stuck> {
+    async fn blueprint(&self, made: &Things) -> Result<TokenClient, Stuck> {
         let kept = || Stuck::at(Stage::Certificate, Because::Kept);
         let key = self.key().await?.ok_or_else(kept)?;
         let client = made.blueprint_app().ok_or_else(kept)?;
@@ -262,26 +262,26 @@ impl Provisioning {
         text.map(|text| ClientKey::from_text(&text)).transpose().map_err(|_| kept())
     }
 
-    async fn load(&self) -> Result<Made, Stuck> {
+    async fn load(&self) -> Result<Things, Stuck> {
         let kept = || Stuck::at(Stage::Blueprint, Because::Kept);
-        match self.kept.load(Made::NAME).await.map_err(|_| kept())? {
-            Some(text) => Made::from_text(&text).ok_or_else(kept),
+        match self.kept.load(Things::NAME).await.map_err(|_| kept())? {
+            Some(text) => Things::from_text(&text).ok_or_else(kept),
             None => {
                 // Sealed before anything is made: what is made carries this mark, and is found by it.
-                let made = Made::begin(&self.order.name, &*self.entropy);
+                let made = Things::begin(&self.order.name, &*self.entropy);
                 self.save(&made).await?;
                 Ok(made)
             }
         }
     }
 
-    async fn save(&self, made: &Made) -> Result<(), Stuck> {
-        let saved = self.kept.save(Made::NAME, &made.to_text()).await;
+    async fn save(&self, made: &Things) -> Result<(), Stuck> {
+        let saved = self.kept.save(Things::NAME, &made.to_text()).await;
         saved.map_err(|_| Stuck::at(Stage::Blueprint, Because::Kept))
     }
 
     /// One step, tried again while that may help.
-    async fn patiently(&self, stage: Stage, made: &Made) -> Result<Thing, Stuck> {
+    async fn patiently(&self, stage: Stage, made: &Things) -> Result<Thing, Stuck> {
         let budget = if stage == Stage::Ready { self.pace.ready } else { self.pace.step };
         let mut pauses = Pauses::new(self.pace, budget);
         loop {
@@ -302,7 +302,7 @@ impl Provisioning {
 
     /// Looks, and makes what is not there. What was sent and not answered is looked for before
     /// anything is sent again.
-    async fn once(&self, stage: Stage, made: &Made) -> Result<Thing, Failed> {
+    async fn once(&self, stage: Stage, made: &Things) -> Result<Thing, Failed> {
         if let Some(there) = self.find(stage, made).await? {
             return Ok(there);
         }
@@ -320,7 +320,7 @@ impl Provisioning {
         Err(lost.into())
     }
 
-    async fn find_patiently(&self, stage: Stage, made: &Made) -> Result<Option<Thing>, Stuck> {
+    async fn find_patiently(&self, stage: Stage, made: &Things) -> Result<Option<Thing>, Stuck> {
         let mut pauses = Pauses::new(self.pace, self.pace.step);
         loop {
             let error = match self.find(stage, made).await {
@@ -336,7 +336,7 @@ impl Provisioning {
         }
     }
 
-    async fn delete_patiently(&self, stage: Stage, made: &Made) -> Result<(), Stuck> {
+    async fn delete_patiently(&self, stage: Stage, made: &Things) -> Result<(), Stuck> {
         let mut pauses = Pauses::new(self.pace, self.pace.step);
         loop {
             let error = match self.delete(stage, made).await {

@@ -173,6 +173,21 @@ impl Tokens {
         }
     }
 
+    /// The definite no that the last renewal ended with; `None` once a token was had again.
+    #[must_use]
+    pub fn refused(&self) -> Option<Arc<TokenError>> {
+        self.0.state().refused.as_ref().map(|(_, error)| Arc::clone(error))
+    }
+
+    /// Sees to it that there is a token. Asks the token service only when one is due, and after a
+    /// definite no only once in a while.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn check(&self) -> Result<(), Arc<TokenError>> {
+        self.bearer().await.map(drop)
+    }
+
     /// Forgets the current token, so that the next call gets a new one.
     pub(crate) fn drop_current(&self) {
         self.0.state().current = None;

@@ -11,12 +11,14 @@
 
 mod credentials;
 mod directory;
+mod doctor;
 mod facts;
 mod gate;
 mod graph;
 mod hands;
 mod lookalikes;
 mod obstacles;
+mod onboard;
 mod planner;
 mod profiles;
 mod provision;

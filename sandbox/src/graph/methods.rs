@@ -26,6 +26,9 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
         ["policies", "authenticationmethodspolicy", rest @ ..] => {
             return policy::handle(world, call, rest);
         }
+        ["policies", "authorizationpolicy"] if method == "GET" => {
+            return Some(policy::authorization(world, call));
+        }
         ["users", _, "authentication", rest @ ..] => rest,
         _ => return None,
     };

@@ -108,6 +108,11 @@ pub(crate) struct ServicePrincipal {
     pub(crate) app_id: Uuid,
     pub(crate) display_name: String,
     pub(crate) enabled: bool,
+    /// `appRoleAssignmentRequired`: only who is assigned may sign in, and only administrators
+    /// consent.
+    pub(crate) assigned_only: bool,
+    /// Users assigned to it, with no role of its own.
+    pub(crate) assigned: BTreeSet<Uuid>,
     pub(crate) created: Timestamp,
     pub(crate) kind: PrincipalKind,
 }
@@ -160,6 +165,12 @@ impl Apps {
 
     pub(crate) fn principal_of(&self, app_id: Uuid) -> Option<&ServicePrincipal> {
         self.principals.iter().find(|principal| principal.app_id == app_id)
+    }
+
+    /// Whether this app lets this user in at all.
+    pub(crate) fn admits(&self, client: Uuid, user: Uuid) -> bool {
+        let principal = self.principals.iter().find(|principal| principal.id == client);
+        principal.is_none_or(|one| !one.assigned_only || one.assigned.contains(&user))
     }
 
     /// Scopes of `resource` that `client` may use for `user`: what an administrator granted for

@@ -398,6 +398,7 @@ enum Verdict {
 fn judge(world: &mut World, wish: &Wish, user: &User, said: Said) -> Result<Verdict, Refusal> {
     issue::interactive(world, user.id)?;
     let client = &wish.client;
+    issue::admitted(world, client, user.id)?;
     match &wish.what {
         What::SignIn(sign_in) => {
             let asked = &sign_in.asked;

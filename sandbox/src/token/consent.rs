@@ -38,6 +38,12 @@ pub(super) fn needed(
     let only_admin = missing.iter().any(|(name, admin)| *admin && !granted.contains(*name))
         || (world.tenant.apps.consent == ConsentPolicy::AdminsOnly
             && missing.iter().any(|(name, _)| !granted.contains(*name)));
+    let principal = world.tenant.apps.principals.iter().find(|one| one.id == client.principal);
+    // An app that asks for assignment lets no user consent (Entra, "restrict your app to a set of
+    // users").
+    let only_admin = only_admin
+        || (principal.is_some_and(|one| one.assigned_only)
+            && missing.iter().any(|(name, _)| !granted.contains(*name)));
     Ok(if missing.is_empty() {
         Consent::Given
     } else if only_admin && !is_admin(world, user) {

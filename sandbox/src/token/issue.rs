@@ -53,6 +53,7 @@ pub(super) struct SignedIn<'a> {
 pub(super) fn delegated(world: &mut World, sign_in: &SignedIn<'_>) -> Result<Tokens, Refusal> {
     let SignedIn { client, asked, .. } = *sign_in;
     let user = person(world, sign_in.user)?.clone();
+    admitted(world, client, user.id)?;
     let granted = consented(world, client, &user, asked)?;
     let times = Times::now(world);
     let uti = uti(world);
@@ -262,6 +263,15 @@ pub(super) fn interactive(world: &World, user: Uuid) -> Result<&User, Refusal> {
     let user = person(world, user)?;
     // The number is from memory.
     if user.identity_parent.is_some() { Err(Refusal::password()) } else { Ok(user) }
+}
+
+/// Refuses who is not assigned to an app that lets in only who is.
+pub(super) fn admitted(world: &World, client: &Client, user: Uuid) -> Result<(), Refusal> {
+    if world.tenant.apps.admits(client.principal, user) {
+        Ok(())
+    } else {
+        Err(Refusal::not_assigned(client.app_id, &client.name))
+    }
 }
 
 /// Checks what somebody typed: their password or their temporary access pass, which may be used up

@@ -474,6 +474,14 @@ impl Refusal {
         Self::new(65004, "access_denied", "User declined to consent to access the app.")
     }
 
+    pub(super) fn not_assigned(app: Uuid, name: &str) -> Self {
+        let text = format!(
+            "Your administrator has configured the application {name} ('{app}') to block users \
+             unless they are specifically granted ('assigned') access to the application."
+        );
+        Self::new(50105, "invalid_grant", text)
+    }
+
     pub(super) fn admin_needed(name: &str, tenant: &str) -> Self {
         let text = format!(
             "An administrator of {tenant} has set a policy that prevents you from granting {name} \

@@ -27,6 +27,7 @@ use super::evidence::Evidence;
 use super::notes::Notes;
 use super::replies;
 use super::watch::Watch;
+use super::watchman::Watchman;
 
 /// Everything one conversation needs, and what is open.
 #[derive(Debug)]
@@ -50,6 +51,8 @@ pub(crate) struct Desk {
     pub(super) twin: subtwin_primitives::Twin,
     pub(super) presence: Arc<Presence>,
     pub(super) watch: Watch,
+    /// Whether it may act at all.
+    pub(super) watchman: Arc<Watchman>,
     /// The person who takes over what the twin cannot do.
     pub(super) human: Option<UserId>,
     /// How far back an undo reaches.
@@ -120,6 +123,14 @@ impl Desk {
             // Object ids are looked up in our directory; a foreign one must not even be tried.
             if let Err(cause) = self.say(&heard, &replies::foreign()).await {
                 tracing::warn!(%cause, "could not turn somebody of another organisation away");
+            }
+            return;
+        }
+        if let Some(why) = self.attend().await {
+            if self.watchman.tell(&heard.chat)
+                && let Err(cause) = self.say(&heard, &replies::stopped(&why)).await
+            {
+                tracing::warn!(%cause, "could not say that nothing is done for now");
             }
             return;
         }

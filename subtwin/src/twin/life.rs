@@ -21,7 +21,7 @@ use super::borrowed::{Answers, Elsewhere, Gestures};
 use super::ports::Sealed;
 use super::resume::Left;
 use super::station::{Acting, Ready, Station};
-use super::{CHAT_SCOPES, Common, Foundations};
+use super::{Common, Foundations, Registration};
 use crate::config::{self, Config};
 use crate::provisioner;
 
@@ -508,8 +508,8 @@ pub(crate) fn provisioning(
 /// What is to be made.
 fn order(config: &Config, agent: &config::Agent, sponsor: UserId) -> Order {
     let tools = agents_tools(&config.tools);
-    let chat = CHAT_SCOPES.iter().map(|scope| (*scope).to_owned());
-    let mut scopes: Vec<String> = chat.chain(subtwin_entra::scopes(&tools)).collect();
+    let mut scopes = Registration::Chat.scopes(&tools);
+    scopes.extend(Registration::Admin.scopes(&tools));
     scopes.sort();
     scopes.dedup();
     Order {

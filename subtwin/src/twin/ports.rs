@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use reqwest::Method;
 use subtwin_confirm::Refusal;
-use subtwin_entra::{Entra, Graph, TokenStore, TokenStoreError};
+use subtwin_entra::{Entra, Graph, StepStore, StepStoreError, TokenStore, TokenStoreError};
 use subtwin_hear::SeenError;
 use subtwin_kernel::{Action, ChatId, MessageId, Secret, Words};
 use subtwin_store::Store;
@@ -14,7 +14,7 @@ use super::cards::Cards;
 
 /// The sealed store, as adapters know it.
 #[derive(Clone, Debug)]
-pub(super) struct Sealed(pub(super) Store);
+pub(crate) struct Sealed(pub(crate) Store);
 
 #[async_trait]
 impl TokenStore for Sealed {
@@ -28,6 +28,19 @@ impl TokenStore for Sealed {
 
     async fn forget(&self, name: &str) -> Result<(), TokenStoreError> {
         self.0.forget_sealed(name).await.map_err(|cause| TokenStoreError(cause.into()))
+    }
+}
+
+#[async_trait]
+impl StepStore for Sealed {
+    async fn load(&self, name: &str) -> Result<Option<String>, StepStoreError> {
+        let kept = self.0.sealed(name).await.map_err(|cause| StepStoreError(cause.into()))?;
+        Ok(kept.map(|kept| kept.expose().to_owned()))
+    }
+
+    async fn save(&self, name: &str, json: &str) -> Result<(), StepStoreError> {
+        let kept = Secret::new(json.to_owned());
+        self.0.put_sealed(name, &kept).await.map_err(|cause| StepStoreError(cause.into()))
     }
 }
 

@@ -13,6 +13,13 @@ pub(super) fn on_it() -> Words {
     Words::plain("On it.")
 }
 
+/// Nothing is done for now, whoever asks.
+pub(super) fn stopped(why: &str) -> Words {
+    Words::plain(format!(
+        "I do nothing for now: {why} Please turn to your helpdesk; ask me again later."
+    ))
+}
+
 /// The result, with the receipt.
 pub(super) fn result(followed: &Followed, receipt: &str) -> Words {
     let words = told(followed, receipt, |_| None);

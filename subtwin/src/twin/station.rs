@@ -25,8 +25,10 @@ use super::desk::Desk;
 use super::doors::{Door, Doors};
 use super::evidence::Evidence;
 use super::ports::{ChatGraph, Sealed, SealedApart, Seen};
+use super::pulse;
 use super::resume::Left;
 use super::watch::{Calls, Taken, Watch};
+use super::watchman::{Halting, Watchman};
 use super::{Common, Foundations, PATIENCE, Registration, evidence_of};
 use crate::config::Config;
 
@@ -62,6 +64,14 @@ impl Acting {
             tools: config.tools.clone(),
             borrowed: None,
         }
+    }
+
+    /// Its tokens, by what they are for.
+    fn tokens(&self) -> Vec<(&'static str, Tokens)> {
+        vec![
+            (Registration::Chat.name(), self.chat.clone()),
+            (Registration::Admin.name(), self.admin.clone()),
+        ]
     }
 
     /// Who the twin is, as the record says it.
@@ -198,6 +208,9 @@ impl Ready {
         listening.spawn(ears.attend(deaf.clone()));
         common.tasks.spawn(Arc::clone(answering).resume(left, held));
         common.tasks.spawn(sweep(Arc::clone(answering), common.stop.clone()));
+        common.tasks.spawn(Arc::clone(answering).keep_watch(common.stop.clone()));
+        let (dir, clock) = (common.state.clone(), Arc::clone(&base.clock));
+        common.tasks.spawn(pulse::beat(dir, clock, status.clone(), common.stop.clone()));
         // Its owner's presence is its owner's.
         if relay.is_none() {
             let (presence, stop) = (Arc::clone(&desk.presence), common.stop.clone());
@@ -237,6 +250,7 @@ impl Parts<'_> {
             tasks: common.tasks.clone(),
             stop: common.stop.clone(),
         };
+        let watchman = Arc::new(Watchman::new(&config.state.dir, acting.tokens()));
         let answers = config.gate.answers()?;
         Ok(Arc::new_cyclic(|me| Desk {
             me: me.clone(),
@@ -247,13 +261,14 @@ impl Parts<'_> {
             answers,
             restraint: Mutex::new(Restraint::new(config.gate.limits())),
             cards: Arc::new(entra.clone()),
-            hands: Arc::new(entra),
+            hands: Arc::new(Halting { hands: Arc::new(entra), watchman: Arc::clone(&watchman) }),
             log: log.clone(),
             notes: Arc::new(base.store.clone()),
             evidence: Evidence::new(evidence_of(config)),
             twin: acting.facts(config),
             presence,
             watch,
+            watchman: Arc::clone(&watchman),
             human,
             undo_within: Duration::from_secs(config.gate.undo_minutes.saturating_mul(60)),
             secrets_shown: Duration::from_secs(config.gate.secret_minutes.saturating_mul(60)),

@@ -9,7 +9,7 @@ use crate::AgentId;
 /// What was made so far. Sealed, though it holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Made {
+pub struct Things {
     /// The blueprint's display name: what a crash left behind is found by it.
     pub mark: String,
     /// What is there, by the step that made it.
@@ -33,7 +33,7 @@ impl Thing {
     }
 }
 
-impl Made {
+impl Things {
     /// The name it is sealed under.
     pub(super) const NAME: &str = "agent/made";
 

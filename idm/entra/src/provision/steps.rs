@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::made::{Made, Thing};
+use super::made::{Thing, Things};
 use super::seat::{TEAMS, seats};
 use super::{Because, Failed, KEY, Provisioning, Stage, Stuck};
 use crate::session::agent_token;
@@ -11,7 +11,7 @@ use crate::{Graph, GraphError, Read, Tokens, literal, segment, user_path};
 
 impl Provisioning {
     /// What a step has made already, if it is there.
-    pub(super) async fn find(&self, stage: Stage, made: &Made) -> Result<Option<Thing>, Failed> {
+    pub(super) async fn find(&self, stage: Stage, made: &Things) -> Result<Option<Thing>, Failed> {
         match stage {
             Stage::Blueprint => {
                 let named = format!("displayName eq {}", literal(&made.mark));
@@ -77,7 +77,7 @@ impl Provisioning {
     }
 
     /// Makes what a step is to make. The caller has looked before.
-    pub(super) async fn make(&self, stage: Stage, made: &Made) -> Result<Thing, Failed> {
+    pub(super) async fn make(&self, stage: Stage, made: &Things) -> Result<Thing, Failed> {
         let order = &self.order;
         let person = format!("{}/v1.0/users/{}", self.provisioner.address(), order.sponsor);
         match stage {
@@ -137,7 +137,7 @@ impl Provisioning {
         }
     }
 
-    pub(super) async fn delete(&self, stage: Stage, made: &Made) -> Result<(), GraphError> {
+    pub(super) async fn delete(&self, stage: Stage, made: &Things) -> Result<(), GraphError> {
         let id = segment(made.id(stage).unwrap_or_default());
         let path = match stage {
             Stage::Consent => format!("/v1.0/oauth2PermissionGrants/{id}"),
@@ -151,7 +151,7 @@ impl Provisioning {
     }
 
     /// Deletes blueprints of ours that a lost answer made twice.
-    pub(super) async fn only_one(&self, made: &Made) {
+    pub(super) async fn only_one(&self, made: &Things) {
         let named = format!("displayName eq {}", literal(&made.mark));
         let read = Read::at(BLUEPRINTS).option("$filter", &named);
         let Ok(all) = self.provisioner.list::<Value>(&read, PAGES).await else { return };
@@ -210,7 +210,7 @@ impl Provisioning {
         Ok(key)
     }
 
-    async fn consent(&self, made: &Made) -> Result<Thing, Failed> {
+    async fn consent(&self, made: &Things) -> Result<Thing, Failed> {
         let scope = self.order.scopes.join(" ");
         let sent = match self.grant(made).await? {
             Some(grant) => {
@@ -245,7 +245,7 @@ impl Provisioning {
         }
     }
 
-    async fn license(&self, made: &Made) -> Result<Thing, Failed> {
+    async fn license(&self, made: &Things) -> Result<Thing, Failed> {
         let stage = Stage::Licence;
         let user = user_path(made.id(Stage::User).ok_or_else(lost)?);
         let read = Read::at(user.clone()).option("$select", "id,usageLocation");
@@ -274,7 +274,7 @@ impl Provisioning {
     }
 
     /// Is it the account it should be, and does its token say so?
-    async fn check(&self, made: &Made) -> Result<Thing, Failed> {
+    async fn check(&self, made: &Things) -> Result<Thing, Failed> {
         let stage = Stage::Checked;
         let id = made.agent().ok_or_else(lost)?;
         let blueprint = self.blueprint(made).await?;
@@ -310,7 +310,7 @@ impl Provisioning {
     }
 
     /// What the agent may do, as it stands in the directory.
-    async fn grant(&self, made: &Made) -> Result<Option<Value>, Failed> {
+    async fn grant(&self, made: &Things) -> Result<Option<Value>, Failed> {
         let identity = made.id(Stage::Identity).ok_or_else(lost)?;
         let user = made.id(Stage::User).ok_or_else(lost)?;
         let read = Read::at(GRANTS)
@@ -328,13 +328,13 @@ impl Provisioning {
     }
 
     /// Graph, as the blueprint.
-    async fn as_blueprint(&self, made: &Made) -> Result<Graph, Stuck> {
+    async fn as_blueprint(&self, made: &Things) -> Result<Graph, Stuck> {
         let tokens = Tokens::of_app(self.blueprint(made).await?, self.cloud.graph_scope());
         Ok(Graph::new(self.cloud.clone(), tokens, std::sync::Arc::clone(&self.entropy)))
     }
 
     /// Graph, as the agent.
-    async fn as_agent(&self, made: &Made) -> Result<Graph, Failed> {
+    async fn as_agent(&self, made: &Things) -> Result<Graph, Failed> {
         let id = made.agent().ok_or_else(lost)?;
         let tokens = Tokens::of_agent(self.blueprint(made).await?, id, self.cloud.graph_scope());
         Ok(Graph::new(self.cloud.clone(), tokens, std::sync::Arc::clone(&self.entropy)))

@@ -47,6 +47,8 @@ pub(super) fn create_principal(world: &mut World, call: &Call) -> Result<Answer,
         world,
         call,
         ServicePrincipal {
+            assigned_only: false,
+            assigned: Default::default(),
             id,
             app_id,
             display_name: name,
@@ -138,6 +140,8 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> 
         world,
         call,
         ServicePrincipal {
+            assigned_only: false,
+            assigned: Default::default(),
             id,
             app_id: id,
             display_name: name,

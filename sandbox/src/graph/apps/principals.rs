@@ -1,5 +1,7 @@
 //! `servicePrincipals` and the application roles granted to them.
 
+mod people;
+
 use serde_json::{Map, Value, json};
 use uuid::{Uuid, uuid};
 
@@ -144,6 +146,8 @@ fn create(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         app_id,
         display_name: name.clone(),
         enabled: enabled.unwrap_or(true),
+        assigned_only: assigned_only(&said).unwrap_or(false),
+        assigned: Default::default(),
         created: world.now(),
         kind: PrincipalKind::Application,
     };
@@ -170,6 +174,7 @@ fn update(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     let mut all = world.tenant.apps.principals.iter_mut();
     if let Some(principal) = all.find(|one| one.id == id) {
         principal.enabled = enabled.unwrap_or(principal.enabled);
+        principal.assigned_only = assigned_only(&said).unwrap_or(principal.assigned_only);
         world.tenant.manifests.of(id).said.extend(said);
         let name = principal.display_name.clone();
         let deed = ("Update service principal", "Update");
@@ -177,6 +182,11 @@ fn update(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         world.emit(Event::Directory { id });
     }
     Ok(Answer::no_content())
+}
+
+/// Whether only who is assigned may sign in, if it was said.
+fn assigned_only(said: &Map<String, Value>) -> Option<bool> {
+    said.get("appRoleAssignmentRequired").and_then(Value::as_bool)
 }
 
 /// What a body says about a service principal: whether it is enabled, and what is only kept.
@@ -224,11 +234,16 @@ fn assignments(world: &World, call: &Call, to: bool) -> Result<Answer, Problem> 
             if to { resource_of(tenant, role) == id } else { *client == id }
         });
     let rows = concerned.filter_map(|(client, role)| app_role_assignment(tenant, *client, role));
+    let people = to.then(|| people::rows(tenant, id)).into_iter().flatten();
+    let rows = rows.chain(people);
     let filterable = &["principalId", "resourceId", "appRoleId", "principalType"];
     Listing { context: &context, filterable, ..PRINCIPALS }.answer(call, rows.collect())
 }
 
 fn assign(world: &mut World, call: &Call) -> Result<Answer, Problem> {
+    if let Some((user, app)) = people::meant(world, call) {
+        return people::assign(world, call, user, app);
+    }
     may_assign(world, call)?;
     let path = find(world, call)?.id;
     let guid = |name: &str| {
@@ -269,8 +284,11 @@ fn assign(world: &mut World, call: &Call) -> Result<Answer, Problem> {
 }
 
 fn unassign(world: &mut World, call: &Call) -> Result<Answer, Problem> {
-    may_assign(world, call)?;
     let (path, id) = (find(world, call)?.id, call.segment(3));
+    if let Some(user) = people::of_row(&world.tenant, path, id) {
+        return people::unassign(world, call, user, path);
+    }
+    may_assign(world, call)?;
     let tenant = &world.tenant;
     let at = tenant.apps.role_assignments.iter().position(|(client, role)| {
         (*client == path || resource_of(tenant, role) == path)
@@ -334,7 +352,7 @@ pub(crate) fn service_principal(tenant: &Tenant, one: &ServicePrincipal) -> Valu
         "appDisplayName": one.display_name,
         "appId": one.app_id,
         "appOwnerOrganizationId": owner,
-        "appRoleAssignmentRequired": false,
+        "appRoleAssignmentRequired": one.assigned_only,
         "displayName": one.display_name,
         "homepage": null,
         "replyUrls": replies,

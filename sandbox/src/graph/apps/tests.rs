@@ -213,3 +213,40 @@ fn what_is_said_about_apps_conforms_to_graphs_model() {
         }
     }
 }
+
+#[test]
+fn an_app_keeps_its_tags_and_notes_and_is_found_by_a_tag() {
+    let desk = desk();
+    let body = json!({"displayName": "Made here", "tags": ["run:1", "b"], "notes": "by Doug"});
+    let made = desk.send("POST", "applications", body).unwrap().body.unwrap();
+    assert_eq!(made["tags"], json!(["run:1", "b"]));
+    assert_eq!(made["notes"], "by Doug");
+    let found = desk.get("applications?$filter=tags/any(t:t eq 'run:1')");
+    assert_eq!(found["value"].as_array().unwrap().len(), 1, "{found}");
+}
+
+#[test]
+fn people_are_assigned_to_an_app_that_lets_in_only_who_is() {
+    let desk = desk();
+    let app = principal(&desk, TWIN_ADMIN_APP);
+    let address = format!("servicePrincipals/{app}");
+    let only = json!({"appRoleAssignmentRequired": true});
+    assert_eq!(desk.send("PATCH", &address, only).unwrap().status, 204);
+    assert_eq!(desk.get(&address)["appRoleAssignmentRequired"], true);
+    let sam = desk.user("sam@contoso.com");
+    assert!(!desk.world().tenant.apps.admits(app, sam));
+    let to = format!("{address}/appRoleAssignedTo");
+    let body = json!({"principalId": sam, "resourceId": app, "appRoleId": Uuid::nil()});
+    let made = desk.send("POST", &to, body.clone()).unwrap();
+    assert_eq!(made.status, 201);
+    let made = made.body.unwrap();
+    assert_eq!(conforms("appRoleAssignment", &made), Vec::<String>::new());
+    assert_eq!(made["principalType"], "User");
+    assert!(desk.world().tenant.apps.admits(app, sam));
+    assert_eq!(desk.refusal("POST", &to, body).0, 400, "twice");
+    assert_eq!(desk.get(&to)["value"].as_array().unwrap().len(), 1);
+    let one = format!("{to}/{}", made["id"].as_str().unwrap());
+    assert_eq!(desk.send("DELETE", &one, Value::Null).unwrap().status, 204);
+    assert_eq!(desk.refusal("DELETE", &one, Value::Null).0, 404, "twice");
+    assert!(!desk.world().tenant.apps.admits(app, sam));
+}

@@ -1,10 +1,10 @@
-//! The policy for temporary access passes.
+//! The policy for temporary access passes, and the one that says what users may consent to.
 
 use serde_json::{Value, json};
 
 use super::listing;
 use crate::graph::{Answer, Call, Handled, Problem};
-use crate::tenant::PassPolicy;
+use crate::tenant::{ConsentPolicy, PassPolicy};
 use crate::world::World;
 
 pub(super) fn handle(world: &World, call: &Call, rest: &[&str]) -> Handled {
@@ -25,6 +25,26 @@ fn read(world: &World, call: &Call) -> Result<Answer, Problem> {
     call.needs_role(world, READERS)?;
     let context = "authenticationMethodConfigurations";
     listing(context).entity(call, configuration(&world.tenant.pass_policy))
+}
+
+/// `GET /policies/authorizationPolicy`: what of it concerns consent.
+pub(super) fn authorization(world: &World, call: &Call) -> Result<Answer, Problem> {
+    call.needs(&["Policy.Read.All", "Policy.ReadWrite.Authorization"])?;
+    let consent: &[&str] = match world.tenant.apps.consent {
+        ConsentPolicy::Users => &["ManagePermissionGrantsForSelf.microsoft-user-default-legacy"],
+        ConsentPolicy::AdminsOnly => &[],
+    };
+    let policy = json!({
+        "id": "authorizationPolicy",
+        "displayName": "Authorization Policy",
+        "defaultUserRolePermissions": {
+            "allowedToCreateApps": true,
+            "allowedToCreateSecurityGroups": true,
+            "allowedToReadOtherUsers": true,
+            "permissionGrantPoliciesAssigned": consent,
+        },
+    });
+    listing("authorizationPolicy").entity(call, policy)
 }
 
 /// A `temporaryAccessPassAuthenticationMethodConfiguration`.

@@ -121,6 +121,8 @@ pub(super) fn registered(dice: &mut Dice) -> Apps {
     grant(&mut apps, dice, azure_cli.id, azure.id, "user_impersonation");
     // Fixed ids, so that all others stay what they were for a seed.
     let portal = ServicePrincipal {
+        assigned_only: false,
+        assigned: Default::default(),
         id: uuid!("3f1d7b52-6a0e-4c58-9d3b-74658136f0c6"),
         app_id: PORTAL,
         display_name: "ADIbizaUX".to_owned(),
@@ -191,6 +193,8 @@ fn principal(dice: &mut Dice, app_id: Uuid, name: &str) -> ServicePrincipal {
         app_id,
         display_name: name.to_owned(),
         enabled: true,
+        assigned_only: false,
+        assigned: Default::default(),
         created: day(20),
         kind: PrincipalKind::Application,
     }

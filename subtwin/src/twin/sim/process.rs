@@ -112,6 +112,7 @@ impl Process {
             },
             presence: Arc::new(Presence::new(&settings, Arc::clone(&outside) as _)),
             watch,
+            watchman: Arc::default(),
             human: Some(user(HANNA)),
             undo_within: Duration::from_secs(30 * 60),
             secrets_shown: Duration::from_secs(10 * 60),
