@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::attention::Attention;
 use crate::catch_up::{CatchUp, Marks};
 use crate::key::{KeyError, NotificationKey};
-use crate::listen::{self, Batch, Front, Lifecycle};
+use crate::listen::{Batch, Front, Lifecycle};
 use crate::memory::MemoryError;
 use crate::message::Listener;
 use crate::open::Opener;
@@ -184,7 +184,7 @@ impl Ears {
         }
         openers.close();
         tasks.close();
-        listen::serve(listener, front.router(), patience, stop.clone()).await;
+        subtwin_edge::serve(listener, front.router(), patience, stop.clone()).await;
         background.cancel();
         closing.cancel();
         if tokio::time::timeout(patience, openers.wait()).await.is_err() {

@@ -8,14 +8,12 @@ mod calls;
 mod catch_up;
 mod ears;
 mod graph;
-mod html;
 mod key;
 mod listen;
 mod memory;
 mod message;
 mod notice;
 mod open;
-mod openid;
 mod presence;
 mod settings;
 mod status;
@@ -27,12 +25,11 @@ pub use ears::{Ears, OpenError, Ports};
 pub use graph::{Graph, GraphAnswer, GraphError, GraphRequest, Verb};
 pub use key::KeyError;
 pub use memory::{Memory, MemoryError};
-pub use openid::OpenIdKeys;
 pub use presence::{Busy, Presence};
 pub use settings::Settings;
 pub use status::{Status, Subscribed};
+pub use subtwin_edge::{OpenIdKeys, SigningKeys};
 pub use voice::Voice;
-pub use vouch::SigningKeys;
 
 /// An error with its causes, for the log.
 fn chain(error: &dyn std::error::Error) -> String {
