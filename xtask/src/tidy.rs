@@ -36,6 +36,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("subtwin-edge", &["subtwin-kernel"]),
     ("subtwin-teams", &["subtwin-kernel", "subtwin-hear", "subtwin-edge"]),
+    ("subtwin-bot", &["subtwin-kernel", "subtwin-hear", "subtwin-edge"]),
     // INVARIANT: empty. Sharing a type with the clients it judges would blind every test.
     ("subtwin-sandbox", &[]),
     (
@@ -81,6 +82,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
         &[
             "subtwin-entra",
             "subtwin-edge",
+            "subtwin-bot",
             "subtwin-teams",
             "subtwin-sandbox",
             "subtwin",
