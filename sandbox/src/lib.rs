@@ -5,6 +5,7 @@
 //! both used one struct, a misspelt field would pass every test.
 
 mod client;
+mod connector;
 mod control;
 mod faults;
 mod graph;

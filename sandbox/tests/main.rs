@@ -5,6 +5,8 @@ mod accounts;
 #[cfg(test)]
 mod assertions;
 #[cfg(test)]
+mod bots;
+#[cfg(test)]
 mod cloud;
 #[cfg(test)]
 mod consent;

@@ -11,7 +11,7 @@ use super::issue::{self, SignedIn, Tokens};
 use super::keys::BASE64URL;
 use super::params::Params;
 use super::refusal::Refusal;
-use super::scopes::Asked;
+use super::scopes::{Asked, Resource};
 use super::sessions::DeviceState;
 use super::{correlation, no_store, refused, tenant_of};
 use crate::tenant::{LOCAL, SignIn};
@@ -211,7 +211,10 @@ impl Redeeming {
         if asked.default.is_none() {
             return Err(Refusal::only_default(scope));
         }
-        issue::resource_principal(world, asked.resource)?;
+        // Bot Connector is in every tenant without being seen there.
+        if asked.resource != Resource::Connector {
+            issue::resource_principal(world, asked.resource)?;
+        }
         self.switched(world)?;
         Ok(issue::app_only(world, &self.client, self.proof, asked.resource, self.cae()))
     }

@@ -1,6 +1,7 @@
 //! What a request asks for: scopes, the resource they are of, and the form they were written in.
 
 use super::refusal::Refusal;
+use super::{AGENT_MESSAGING, CONNECTOR};
 use crate::tenant::permission;
 
 /// An API tokens are issued for.
@@ -9,6 +10,10 @@ pub(super) enum Resource {
     Graph,
     Manage,
     Azure,
+    /// Bot Connector, for bots.
+    Connector,
+    /// The same, for agent users.
+    AgentMessaging,
 }
 
 impl Resource {
@@ -49,6 +54,7 @@ impl Resource {
             Self::Azure => name
                 .eq_ignore_ascii_case("user_impersonation")
                 .then_some(("user_impersonation", false)),
+            Self::Connector | Self::AgentMessaging => None,
         }
     }
 
@@ -57,7 +63,7 @@ impl Resource {
         match self {
             Self::Graph => !MANAGE.contains(&name),
             Self::Manage => MANAGE.contains(&name),
-            Self::Azure => false,
+            Self::Azure | Self::Connector | Self::AgentMessaging => false,
         }
     }
 }
@@ -121,7 +127,7 @@ fn split<'a>(word: &'a str, tenant: &str) -> Result<(Resource, &'a str), Refusal
     Ok((resource, name))
 }
 
-const RESOURCES: [(Resource, &str, &[&str]); 3] = [
+const RESOURCES: [(Resource, &str, &[&str]); 5] = [
     (Resource::Graph, "00000003-0000-0000-c000-000000000000", &["https://graph.microsoft.com"]),
     (Resource::Manage, "c5393580-f805-4401-95e8-94b7a6ef2fc2", &["https://manage.office.com"]),
     (
@@ -129,6 +135,8 @@ const RESOURCES: [(Resource, &str, &[&str]); 3] = [
         "797f4846-ba00-4fd7-9dba-dac1f8f63013",
         &["https://management.azure.com", "https://management.core.windows.net"],
     ),
+    (Resource::Connector, CONNECTOR, &[CONNECTOR]),
+    (Resource::AgentMessaging, AGENT_MESSAGING, &[AGENT_MESSAGING]),
 ];
 
 /// Permissions of the Office 365 Management APIs, delegated and application alike.
