@@ -28,6 +28,8 @@ pub enum Command {
     Keys(Keys),
     /// Sign the twin in, once; its tokens are kept sealed.
     SignIn(SignIn),
+    /// Prepare a twin that people reach as a bot.
+    Bot(Bot),
     /// Run a twin.
     Run(Run),
     /// Show what a twin can do at all: the fixed catalog.
@@ -104,6 +106,32 @@ pub struct SignIn {
     /// The twin's configuration.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// Options of `subtwin bot`.
+#[derive(Debug, Args)]
+pub struct Bot {
+    /// What to prepare.
+    #[command(subcommand)]
+    pub command: BotCommand,
+}
+
+/// What a bot needs.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BotCommand {
+    /// Make the certificate for the bot's app registration, or show the one there is.
+    Certificate(BotCertificate),
+}
+
+/// Options of `subtwin bot certificate`.
+#[derive(Clone, Debug, Args)]
+pub struct BotCertificate {
+    /// The twin's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Make a new one in place of the one there is.
+    #[arg(long)]
+    pub renew: bool,
 }
 
 /// Options of `subtwin run`.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use subtwin::cli::{Arguments, Command};
-use subtwin::{audit, catalog, demo, keys, policy, run, sandbox, say, sign_in};
+use subtwin::{audit, bot, catalog, demo, keys, policy, run, sandbox, say, sign_in};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Command::Sandbox(tenant) => sandbox::command(&tenant),
         Command::Keys(keys) => keys::command(&keys),
         Command::SignIn(sign_in) => sign_in::command(&sign_in),
+        Command::Bot(bot) => bot::command(&bot),
         Command::Run(run) => run::command(&run),
         Command::Catalog(catalog) => catalog::command(&catalog),
         Command::Policy(policy) => policy::command(&policy),

@@ -33,7 +33,7 @@ pub fn command(options: &cli::SignIn) -> anyhow::Result<()> {
 /// Signs in for both registrations; `show` gets each address.
 pub(crate) async fn sign_in(config: &Config, show: impl Fn(&Url)) -> anyhow::Result<()> {
     let base = Foundations::lay(config)?;
-    for registration in Registration::BOTH {
+    for registration in Registration::of(config).iter().copied() {
         let client = base.client(config, registration);
         let issued = subtwin_entra::sign_in(
             &client,

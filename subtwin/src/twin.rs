@@ -7,6 +7,7 @@ mod cases;
 mod desk;
 mod ending;
 mod evidence;
+mod mouth;
 mod notes;
 mod ports;
 mod replies;
@@ -36,7 +37,6 @@ use subtwin_policy::Policies;
 use subtwin_primitives::{TwinChange, TwinEvent};
 use subtwin_record::{Log, Recovered};
 use subtwin_store::{KeyFile, OpenError, Store};
-use subtwin_teams::{Ears, OpenIdKeys, Ports, Presence, Voice};
 use subtwin_understand::{Builtin, Contact, Directory as _, Understanding};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -47,9 +47,12 @@ use crate::config::Config;
 use cases::Cases;
 use desk::Desk;
 use evidence::Evidence;
-use ports::{Borrowed, ChatGraph, Sealed, Seen};
+use mouth::Mouth;
+use ports::{Borrowed, Sealed};
 use resume::Left;
 use watch::{Calls, Taken, Watch};
+
+pub(crate) use mouth::{BOT_CERTIFICATE, BOT_KEY};
 
 /// One of the twin's two app registrations, and what it may do at most.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +64,13 @@ pub(crate) enum Registration {
 }
 
 impl Registration {
-    pub(crate) const BOTH: [Self; 2] = [Self::Chat, Self::Admin];
+    /// Those a twin signs in for. A bot is written to through an app of its own.
+    pub(crate) const fn of(config: &Config) -> &'static [Self] {
+        match config.bot {
+            None => &[Self::Chat, Self::Admin],
+            Some(_) => &[Self::Admin],
+        }
+    }
 
     /// Delegated Graph scopes, pinned: the twin asks for what its tools need and no more.
     pub(crate) fn scopes(self, tools: &[Tool]) -> Vec<String> {
@@ -202,7 +211,7 @@ impl Twin {
     /// Starts a twin that has signed in before. It hears when this returns.
     pub(crate) async fn start(config: &Config) -> anyhow::Result<Self> {
         let base = Foundations::lay(config)?;
-        for registration in Registration::BOTH {
+        for registration in Registration::of(config) {
             let there = base.store.sealed(registration.vault_name()).await?.is_some();
             ensure!(there, "the twin has not signed in yet; run `subtwin sign-in` first");
         }
@@ -221,16 +230,13 @@ impl Twin {
         let listener = TcpListener::bind(config.notifications.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.notifications.listen))?;
-        let settings = teams_settings(config, listener.local_addr()?)?;
-        let chat_graph: Arc<dyn subtwin_teams::Graph> =
-            Arc::new(ChatGraph(graph(Registration::Chat)));
-        let clock = Arc::clone(&base.clock);
-        let voice = Arc::new(Voice::new(&settings, Arc::clone(&chat_graph), clock));
-        let presence = Arc::new(Presence::new(&settings, Arc::clone(&chat_graph)));
+        let here = listener.local_addr()?;
+        let mouth = Mouth::open(config, &base, here, graph(Registration::Chat)).await?;
+        let presence = mouth.presence();
 
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let watch = Watch {
-            channel: Arc::clone(&voice) as _,
+            channel: mouth.channel(),
             trail: Arc::new(entra.clone()),
             log: log.clone(),
             notes: Arc::new(base.store.clone()),
@@ -243,7 +249,7 @@ impl Twin {
         let answers = config.gate.answers()?;
         let desk = Arc::new_cyclic(|me| Desk {
             me: me.clone(),
-            channel: Arc::clone(&voice) as _,
+            channel: mouth.channel(),
             understanding: understanding(config, &entra),
             directory: Arc::new(entra.clone()),
             gate: RwLock::new(Arc::new(gate)),
@@ -255,7 +261,7 @@ impl Twin {
             notes: Arc::new(base.store.clone()),
             evidence: Evidence::new(evidence),
             twin: facts.clone(),
-            presence: Arc::clone(&presence),
+            presence: presence.clone(),
             watch,
             human: Some(human),
             undo_within: Duration::from_secs(config.gate.undo_minutes.saturating_mul(60)),
@@ -271,30 +277,17 @@ impl Twin {
         let held = desk.hold(left.people()).await;
         let intake = Intake::new(
             subtwin_hear::Settings::default(),
-            Arc::new(Seen(base.store.clone())),
+            mouth.seen(&base.store),
             Arc::clone(&desk) as _,
         );
-        let ports = Ports {
-            graph: chat_graph,
-            memory: Arc::new(Sealed(base.store.clone())),
-            keys: Arc::new(issuer_keys(&base.cloud)?),
-            clock: Arc::clone(&base.clock),
-            entropy: Arc::clone(&base.entropy),
-        };
-        let ears = Ears::open(settings, ports, Arc::clone(&voice), intake.clone()).await?;
-        let mut status = ears.status();
         let (listening, deaf) = (TaskTracker::new(), CancellationToken::new());
-        listening.spawn(ears.run(listener, deaf.clone()));
         tasks.spawn(Arc::clone(&desk).resume(left, held));
         tasks.spawn(sweep(Arc::clone(&desk), stop.clone()));
-        tasks.spawn({
+        if let Some(presence) = presence {
             let stop = stop.clone();
-            async move { presence.run(stop).await }
-        });
-        let heard = status.wait_for(|status| status.subscription.is_some());
-        if tokio::time::timeout(SUBSCRIBING, heard).await.is_err() {
-            tracing::warn!("Graph has not accepted a subscription yet; trying on");
+            tasks.spawn(async move { presence.run(stop).await });
         }
+        mouth.listen(&base, intake.clone(), listener, &listening, deaf.clone()).await?;
         Ok(Self { intake, desk, log, facts, store: base.store, ears: listening, deaf, tasks, stop })
     }
 
@@ -477,12 +470,6 @@ fn teams_settings(config: &Config, here: SocketAddr) -> anyhow::Result<subtwin_t
     Ok(settings)
 }
 
-/// Where the keys are that notifications are vouched for with: the tenant-common document.
-fn issuer_keys(cloud: &Cloud) -> anyhow::Result<OpenIdKeys> {
-    let document = format!("{}/common/.well-known/openid-configuration", cloud.login());
-    Ok(OpenIdKeys::new(cloud.http().clone(), Url::parse(&document)?))
-}
-
 async fn sweep(desk: Arc<Desk>, stop: CancellationToken) {
     let mut often = tokio::time::interval(Duration::from_secs(5));
     let mut seldom = tokio::time::interval(Duration::from_secs(6 * 3600));
@@ -504,7 +491,5 @@ const CHAT_SCOPES: [&str; 5] =
     ["Chat.ReadWrite", "ChatMessage.Send", "Chat.Create", "Presence.ReadWrite", "User.Read"];
 /// How long work may go on after the twin was told to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long the start waits for the subscription.
-const SUBSCRIBING: Duration = Duration::from_secs(20);
 /// Under which name the seed of the evidence's signing key is sealed.
 const EVIDENCE_KEY: &str = "evidence/key";

@@ -53,6 +53,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "subtwin-record",
             "subtwin-entra",
             "subtwin-teams",
+            "subtwin-bot",
             "subtwin-sandbox",
         ],
     ),

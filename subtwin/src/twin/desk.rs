@@ -49,7 +49,8 @@ pub(crate) struct Desk {
     pub(super) evidence: Evidence,
     /// Who the twin is, as the record says it.
     pub(super) twin: subtwin_primitives::Twin,
-    pub(super) presence: Arc<Presence>,
+    /// Where the twin can be seen to be at work.
+    pub(super) presence: Option<Arc<Presence>>,
     pub(super) watch: Watch,
     /// The person who takes over what the twin cannot do.
     pub(super) human: Option<UserId>,

@@ -1,6 +1,7 @@
 //! The whole product: the program's own processes, a sandbox tenant, and real sockets between them.
 #![cfg(test)]
 
+mod bot;
 mod control;
 mod evidence;
 mod faults;
