@@ -9,7 +9,7 @@
 //! | `POST /sandbox/group` | `{as, with, topic?}`: opens a group chat |
 //! | `POST /sandbox/messages/{edit, delete, react, unreact}` | `{as, chat, message, text? emoji?}` |
 //! | `POST /sandbox/bots` | `{name?, endpoint, appId?, serviceUrl?, issuer?, caller?, agent?: {user, app}}`: registers a bot, or changes where it listens |
-//! | `POST /sandbox/bots/{appId}/{say, edit, delete, press, block}` | `{as, with?, text? message? button? trigger? blocked?}`: what a person does with a bot; `with` makes it a group |
+//! | `POST /sandbox/bots/{appId}/{say, edit, delete, press, block}` | `{as, with?, text? message? button? trigger? blocked? deliveryMode?}`: what a person does with a bot; `with` makes it a group |
 //! | `GET /sandbox/bots/{appId}/chat?as=` | somebody's conversation with a bot |
 //! | `POST /sandbox/bots/{appId}/token` | `{claims?}`: a token that vouches for an activity to it |
 //! | `GET /sandbox/subscriptions` | subscriptions, and what became of their notifications |

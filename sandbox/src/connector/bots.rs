@@ -36,8 +36,8 @@ pub(super) struct Bot {
 pub(super) enum Issuer {
     /// `https://api.botframework.com`.
     Connector,
-    /// The tenant, for an app of it.
-    Tenant { caller: Uuid },
+    /// The tenant, for an app of it; without one as the service itself does.
+    Tenant { caller: Option<Uuid> },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,6 +27,7 @@ pub(super) async fn say(
     chat: &str,
     person: Uuid,
     typed: &str,
+    delivery: Option<&str>,
 ) -> Result<Sent, Problem> {
     let (bot, message, activity) = {
         let mut world = sandbox.world();
@@ -35,7 +36,10 @@ pub(super) async fn say(
         let mentioned = talk.kind == TalkKind::Personal || typed.contains('@');
         let message = talk.say(Some(person), json!({"text": typed}), now);
         let (bot, talk, user) = facts(&world, chat, person)?;
-        let activity = written(&world, &bot, &talk, user, message, typed);
+        let mut activity = written(&world, &bot, &talk, user, message, typed);
+        if let Some(delivery) = delivery {
+            set(&mut activity, "deliveryMode", delivery.into());
+        }
         emit(&world, chat, message, Change::Created);
         // In a group a bot gets only what mentions it.
         (bot, message, mentioned.then_some(activity))

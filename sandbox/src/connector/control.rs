@@ -64,7 +64,10 @@ async fn act(
     body: &Value,
 ) -> Result<Value, Problem> {
     let sent = match action {
-        "say" => client::say(sandbox, chat, me, text(body, "text")?).await?,
+        "say" => {
+            let delivery = field(body, "deliveryMode").as_str();
+            client::say(sandbox, chat, me, text(body, "text")?, delivery).await?
+        }
         "edit" => {
             let typed = text(body, "text")?;
             client::change(sandbox, chat, me, number(body)?, Some(typed)).await?
@@ -124,14 +127,14 @@ fn register(sandbox: &Arc<Sandbox>, body: &Value) -> Result<Value, Problem> {
     };
     let issuer = match field(body, "issuer").as_str() {
         None | Some("connector") => Issuer::Connector,
-        Some("tenant") => Issuer::Tenant {
-            caller: field(body, "caller")
-                .as_str()
-                .and_then(|caller| Uuid::try_parse(caller).ok())
-                .ok_or_else(|| {
-                    bad("`caller` is the app id the tenant's tokens are of.".to_owned())
-                })?,
-        },
+        Some("tenant") => {
+            let caller = field(body, "caller").as_str();
+            let caller = caller
+                .map(Uuid::try_parse)
+                .transpose()
+                .map_err(|_| bad("`caller` is not an app id.".to_owned()))?;
+            Issuer::Tenant { caller }
+        }
         Some(other) => {
             return Err(bad(format!("`issuer` is `connector` or `tenant`, not `{other}`.")));
         }

@@ -71,19 +71,22 @@ fn by_connector(bot: &Bot, now: i64) -> Value {
     })
 }
 
-fn by_tenant(bot: &Bot, caller: Uuid, tenant: Uuid, now: i64) -> Value {
-    json!({
+fn by_tenant(bot: &Bot, caller: Option<Uuid>, tenant: Uuid, now: i64) -> Value {
+    let mut claims = json!({
         "aud": bot.app,
         "iss": format!("https://sts.windows.net/{tenant}/"),
         "iat": now,
         "nbf": now,
         "exp": now.saturating_add(LIFETIME),
-        "appid": caller,
-        "appidacr": "2",
         "idtyp": "app",
         "tid": tenant,
         "ver": "1.0",
-    })
+    });
+    if let Some(caller) = caller {
+        set(&mut claims, "appid", json!(caller));
+        set(&mut claims, "appidacr", "2".into());
+    }
+    claims
 }
 
 const CONNECTOR: &str = "https://api.botframework.com";

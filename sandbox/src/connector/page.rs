@@ -151,7 +151,7 @@ pub(crate) async fn act(
     };
     let text = at(body, "/text").as_str().unwrap_or_default();
     let sent = match what {
-        "say" => client::say(sandbox, &opened, me, text).await?,
+        "say" => client::say(sandbox, &opened, me, text, None).await?,
         "edit" => client::change(sandbox, &opened, me, message()?, Some(text)).await?,
         "delete" => client::change(sandbox, &opened, me, message()?, None).await?,
         "press" => client::press(sandbox, &opened, me, message()?, text, Some("manual")).await?,
