@@ -4,8 +4,12 @@
 // answers through the connector. People act at SANDBOX_CONTROL. The SDK asks for the keys of
 // api.botframework.com at a fixed address, so the sandbox signs as the tenant here.
 import { deepStrictEqual as same, ok } from "node:assert";
+import { spawn } from "node:child_process";
+import http from "node:http";
 import net from "node:net";
+import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import "./loopback.cjs";
 
 const CONTROL = process.env.SANDBOX_CONTROL;
@@ -19,22 +23,27 @@ async function control(path, body) {
   return value;
 }
 
-const tenant = await control("tenant");
-const cloud = new URL(tenant.graph).origin;
+// Once more without a registration, in a process of its own: the SDK keeps its first settings.
+const [mode] = process.argv.slice(2);
 
-// The token library asks the public cloud which hosts are one; here, the sandbox is the cloud.
-const fetched = globalThis.fetch;
-globalThis.fetch = (address, ...more) => {
-  const url = new URL(address.url ?? address);
-  const ours = url.host === "login.microsoftonline.com";
-  return ours ? fetched(cloud + url.pathname + url.search, ...more) : fetched(address, ...more);
-};
-
-const { appId } = await control("bots", { name: "Echo", endpoint: "http://127.0.0.1:9/" });
-const { secretText } = await control(`apps/${appId}/secrets`, {});
-Object.assign(process.env, {
-  clientId: appId, tenantId: tenant.id, clientSecret: secretText, authorityEndpoint: cloud,
-});
+const tenant = mode ? null : await control("tenant");
+async function registered() {
+  const cloud = new URL(tenant.graph).origin;
+  // The token library asks the public cloud which hosts are one; here, the sandbox is the cloud.
+  const { fetch } = globalThis;
+  globalThis.fetch = (address, ...more) => {
+    const url = new URL(address.url ?? address);
+    const ours = url.host === "login.microsoftonline.com";
+    return ours ? fetch(cloud + url.pathname + url.search, ...more) : fetch(address, ...more);
+  };
+  const { appId } = await control("bots", { name: "Echo", endpoint: "http://127.0.0.1:9/" });
+  const { secretText } = await control(`apps/${appId}/secrets`, {});
+  Object.assign(process.env, {
+    clientId: appId, tenantId: tenant.id, clientSecret: secretText, authorityEndpoint: cloud,
+  });
+  return appId;
+}
+const appId = mode ? null : await registered();
 const { AgentApplication, CardFactory, MemoryStorage, MessageFactory } =
   await import("@microsoft/agents-hosting");
 const { startServer } = await import("@microsoft/agents-hosting-express");
@@ -45,37 +54,44 @@ const CARD = {
 };
 const DONE = { type: "AdaptiveCard", version: "1.4", body: [{ type: "TextBlock", text: "I did." }] };
 
-const bot = new AgentApplication({ storage: new MemoryStorage() });
 const pressed = [];
-bot.onActivity("message", async (context) => {
-  const { text, recipient } = context.activity;
-  if (text === "edit") {
-    const { id } = await context.sendActivity("before");
-    await context.updateActivity({ ...MessageFactory.text("after"), id });
-  } else if (text === "card") {
-    await context.sendActivity(MessageFactory.attachment(CardFactory.adaptiveCard(CARD)));
-  } else if (text === "who") {
-    await context.sendActivity(`${recipient.role} ${context.activity.isAgenticRequest()}`);
-  } else {
-    await context.sendActivity({ type: "typing" });
-    await context.sendActivity(`You said: ${text}`);
-  }
-});
-bot.adaptiveCards.actionExecute("yes", async (context, state, data) => {
-  pressed.push([context.activity.from.aadObjectId, data]);
-  return DONE;
-});
 
-/** Starts the server and tells on which port. */
-const port = await new Promise((resolve) => {
+function made() {
+  const bot = new AgentApplication({ storage: new MemoryStorage() });
+  bot.onActivity("message", async (context) => {
+    const { text, recipient } = context.activity;
+    if (text === "edit") {
+      const { id } = await context.sendActivity("before");
+      await context.updateActivity({ ...MessageFactory.text("after"), id });
+    } else if (text === "card") {
+      await context.sendActivity(MessageFactory.attachment(CardFactory.adaptiveCard(CARD)));
+    } else if (text === "who") {
+      await context.sendActivity(`${recipient.role} ${context.activity.isAgenticRequest()}`);
+    } else {
+      await context.sendActivity({ type: "typing" });
+      await context.sendActivity(`You said: ${text}`);
+    }
+  });
+  bot.adaptiveCards.actionExecute("yes", async (context, state, data) => {
+    pressed.push([context.activity.from.aadObjectId, data.verb, data.data]);
+    return DONE;
+  });
+  return bot;
+}
+
+/** Where the server listens. */
+const endpoint = await new Promise((resolve) => {
   const { listen } = net.Server.prototype;
   net.Server.prototype.listen = function (...given) {
-    this.once("listening", () => resolve(this.address().port));
+    this.once("listening", () => resolve(`http://127.0.0.1:${this.address().port}/api/messages`));
     return listen.apply(this, given);
   };
-  startServer(bot, { port: 0 });
+  startServer(made(), { port: 0 });
 });
-const endpoint = `http://127.0.0.1:${port}/api/messages`;
+if (mode) {
+  console.log(endpoint);
+  await new Promise(() => {});
+}
 await control("bots", { name: "Echo", appId, endpoint, issuer: "tenant" });
 
 const does = (what, body) => control(`bots/${appId}/${what}`, { as: "doug", ...body });
@@ -112,7 +128,7 @@ const checks = {
     const { answer } = await does("press", { message: card.id, button: "Yes", trigger: "manual" });
     same(answer.type, "application/vnd.microsoft.card.adaptive");
     const doug = tenant.people.find((one) => one.userPrincipalName === "doug@contoso.com").id;
-    same(pressed, [[doug, { prompt: "7" }]]);
+    same(pressed, [[doug, "yes", { prompt: "7" }]]);
     const shown = (await chat()).find((one) => one.id === card.id);
     same([shown.content, shown.buttons], ["<p>I did.</p>", []]);
   },
@@ -122,7 +138,7 @@ const checks = {
     const other = await control("bots", { name: "Other", endpoint });
     const connectors = (await control(`bots/${other.appId}/token`, { claims: { aud: appId, iss: "https://sts.windows.net/" } })).token;
     for (const bearer of [token, connectors, "a.b.c"]) {
-      const answer = await fetched(endpoint, {
+      const answer = await fetch(endpoint, {
         method: "POST", body: JSON.stringify({ type: "message", text: "hello" }),
         headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
       });
@@ -132,10 +148,32 @@ const checks = {
 
   async "an agent user's activity is known for one"() {
     const agent = { user: "sam", app: appId };
-    await control("bots", { name: "Echo", appId, endpoint, issuer: "tenant", agent });
-    // Without a token of its own: the replies come in the answer.
-    const { status, answer } = await does("say", { text: "who", deliveryMode: "expectReplies" });
-    same([status, answer.activities.map((one) => one.text)], [200, ["agenticUser true"]]);
+    // Without tokens of its own: the replies come in the answer.
+    const child = spawn(process.execPath, [fileURLToPath(import.meta.url), "open"], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, SANDBOX_CONTROL: CONTROL },
+    });
+    process.on("exit", () => child.kill());
+    const open = await new Promise((resolve, reject) => {
+      child.once("exit", reject);
+      createInterface(child.stdout).on("line", (line) => line.startsWith("http:") && resolve(line));
+    });
+    // What the sandbox sends, handed on without its token: an open bot takes none.
+    let activity;
+    const between = http.createServer(async (request, answer) => {
+      let body = "";
+      for await (const part of request) body += part;
+      activity = body;
+      answer.end();
+    });
+    await new Promise((resolve) => { between.listen(0, resolve); });
+    const there = `http://127.0.0.1:${between.address().port}/`;
+    await control("bots", { name: "Echo", appId, endpoint: there, issuer: "tenant", agent });
+    await does("say", { text: "who", deliveryMode: "expectReplies" });
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(open, { method: "POST", body: activity, headers });
+    const { activities } = await answer.json();
+    same(activities.map((one) => one.text), ["agenticUser true"]);
   },
 };
 

@@ -22,6 +22,7 @@ const PATIENCE = 30_000;
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const SAM = "sam@contoso.com";
 const children = [];
+process.on("exit", () => { for (const child of children) child.kill(); });
 
 /** Asks until there is an answer. */
 async function until(what, ask) {
@@ -95,7 +96,11 @@ const sent = [];
 const said = [];
 let endpoint;
 let vouching = true;
-const relay = http.createServer(async (request, answer) => {
+const relay = http.createServer((request, answer) => {
+  pass(request, answer).catch(() => { answer.writeHead(502); answer.end(); });
+});
+
+async function pass(request, answer) {
   let body = "";
   for await (const part of request) body += part;
   const json = { "content-type": "application/json" };
@@ -117,7 +122,7 @@ const relay = http.createServer(async (request, answer) => {
   }
   answer.writeHead(taken.status, { "content-type": taken.headers.get("content-type") ?? "text/plain" });
   return answer.end(text);
-});
+}
 await new Promise((resolve) => { relay.listen(0, "127.0.0.1", resolve); });
 const front = `http://127.0.0.1:${relay.address().port}`;
 const service = `${front}/_connector`;
@@ -298,5 +303,4 @@ for (const [name, work] of Object.entries(checks)) {
     console.log(`FAIL ${name}: ${error.message.replaceAll("\n", " ").slice(0, 600)}`);
   }
 }
-for (const child of children) child.kill();
 process.exit();

@@ -321,3 +321,75 @@ fn is_adding(action: &str) -> bool {
 
 /// Characters of what the connector calls people and activities.
 const LONGEST_NAME: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::Allowed;
+
+    const TENANT: &str = "11111111-1111-4111-8111-111111111111";
+    const APP: &str = "22222222-2222-4222-8222-222222222222";
+    const DOUG: &str = "33333333-3333-4333-8333-333333333333";
+
+    fn settings() -> Settings {
+        let allowed = Allowed::new([]).unwrap();
+        Settings::new(TENANT.parse().unwrap(), APP.parse().unwrap(), allowed)
+    }
+
+    /// A person's message, with one field set.
+    fn with(name: &str, value: &Value) -> Vec<u8> {
+        let mut activity = json!({
+            "type": "message", "id": "1485983408511", "text": "hi", "channelId": "msteams",
+            "serviceUrl": "https://smba.trafficmanager.net/amer/",
+            "from": {"id": "29:x", "aadObjectId": DOUG}, "recipient": {"id": "28:x"},
+            "conversation": {"conversationType": "personal", "id": "a:1", "tenantId": TENANT},
+        });
+        activity[name] = value.clone();
+        activity.to_string().into_bytes()
+    }
+
+    fn json_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "(?s).{0,12}".prop_map(Value::from),
+            "(<blockquote|itemid=\"|77|\">|yes|schema.skype.com/reply|</blockquote>){0,8}"
+                .prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map(
+                    "id|type|action|data|prompt|verb|trigger|tenant|content|contentType|role",
+                    inner,
+                    0..4
+                )
+                .prop_map(|map| Value::from(serde_json::Map::from_iter(map))),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_in_a_field_nobody_else_is_heard_and_no_other_service_is_named(
+            name in "type|id|text|from|recipient|conversation|channelData|value|attachments|name|timestamp|serviceUrl|membersAdded",
+            value in json_value(),
+        ) {
+            if let Ok(read) = Activity::read(&with(&name, &value), &settings()) {
+                prop_assert_eq!(read.tenant.to_string(), TENANT);
+                prop_assert_eq!(read.service.as_str(), "https://smba.trafficmanager.net/amer/");
+                let heard = matches!(read.kind, Kind::Message { .. });
+                prop_assert!(!heard || name == "type" || value.is_null() || name != "value");
+            }
+        }
+
+        #[test]
+        fn any_bytes_can_be_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(Activity::read(&bytes, &settings()).is_err());
+        }
+    }
+}
