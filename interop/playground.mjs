@@ -290,7 +290,7 @@ const checks = {
     await says("hello").catch(() => null);
     await until("it is delivered", () => sent.length > asked);
     same(sent.slice(asked).map((one) => [one.activity.recipient.role, one.status]), [["agenticUser", 403]]);
-    same(said.length, before);
+    ok(said.slice(before).every((one) => one.method === "PUT"), "it answered");
   },
 };
 
