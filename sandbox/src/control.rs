@@ -8,6 +8,10 @@
 //! | `POST /sandbox/say` | `{as, to \| chat, text, quoting?}`: types in a Teams client |
 //! | `POST /sandbox/group` | `{as, with, topic?}`: opens a group chat |
 //! | `POST /sandbox/messages/{edit, delete, react, unreact}` | `{as, chat, message, text? emoji?}` |
+//! | `POST /sandbox/bots` | `{name?, endpoint, appId?, serviceUrl?, issuer?, caller?, agent?: {user, app}}`: registers a bot, or changes where it listens |
+//! | `POST /sandbox/bots/{appId}/{say, edit, delete, press, block}` | `{as, with?, text? message? button? trigger? blocked? deliveryMode?}`: what a person does with a bot; `with` makes it a group |
+//! | `GET /sandbox/bots/{appId}/chat?as=` | somebody's conversation with a bot |
+//! | `POST /sandbox/bots/{appId}/token` | `{claims?}`: a token that vouches for an activity to it |
 //! | `GET /sandbox/subscriptions` | subscriptions, and what became of their notifications |
 //! | `POST /sandbox/subscriptions/{id}/{remove, lapse}` | Graph takes it away; its authorisation ends |
 //! | `GET`, `POST /sandbox/quirks` | behaviour nobody has seen proven, one way or the other; see below |
@@ -135,6 +139,10 @@ async fn route(sandbox: &Arc<Sandbox>, request: &Request) -> Result<Value, No> {
             world.faults = Faults::default();
             world.emit(Event::Faults);
             Ok(json!(world.faults))
+        }
+        (_, ["bots", ..]) => {
+            let query = request.query.as_deref().unwrap_or_default();
+            Ok(crate::connector::control(sandbox, method, &segments, query, &body).await?)
         }
         ("POST", ["sign-in"]) => sign_in::browser(sandbox, request, &body).await,
         ("POST", ["device"]) => sign_in::device(&mut sandbox.world(), &body),

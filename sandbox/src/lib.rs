@@ -6,6 +6,7 @@
 
 mod azure;
 mod client;
+mod connector;
 mod control;
 mod faults;
 mod graph;

@@ -17,8 +17,9 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::client;
+use crate::connector;
 use crate::graph::Problem;
-use crate::wire::{Body, Request, Response};
+use crate::wire::{Body, Request, Response, field};
 use crate::world::{Event, Sandbox, World};
 
 /// Answers one request for `/` and below.
@@ -48,6 +49,11 @@ pub(crate) async fn answer(sandbox: &Arc<Sandbox>, request: &Request) -> Respons
         ("GET", "/page/chats") => chats(sandbox, request),
         ("GET", "/page/messages") => messages(sandbox, request),
         ("GET", "/page/audit") => Ok(view::audit(&sandbox.world())),
+        ("POST", path) if bots(sandbox, request) => {
+            let what = path.strip_prefix("/page/").unwrap_or_default();
+            let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+            connector::act(sandbox, what, &body).await
+        }
         ("POST", "/page/open") => act(sandbox, request, open),
         ("POST", "/page/say") => act(sandbox, request, say),
         ("POST", "/page/edit") => act(sandbox, request, edit),
@@ -60,6 +66,13 @@ pub(crate) async fn answer(sandbox: &Arc<Sandbox>, request: &Request) -> Respons
     }
     .with_header("cache-control", "no-store")
     .with_header("x-content-type-options", "nosniff")
+}
+
+/// Whether what the page asks for is about a conversation with a bot.
+fn bots(sandbox: &Sandbox, request: &Request) -> bool {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+    let chat = field(&body, "chat").as_str().unwrap_or_default();
+    connector::is_ours(&sandbox.world(), chat)
 }
 
 /// The page acts as anybody, so only pages of this very origin may ask: not another site (its
@@ -137,6 +150,9 @@ fn chats(sandbox: &Arc<Sandbox>, request: &Request) -> Result<Value, Problem> {
 fn messages(sandbox: &Arc<Sandbox>, request: &Request) -> Result<Value, Problem> {
     let me = person(request, "as")?;
     let chat = option(request, "chat").unwrap_or_default();
+    if connector::is_ours(&sandbox.world(), &chat) {
+        return connector::messages(&sandbox.world(), me, &chat);
+    }
     view::messages(&sandbox.world(), me, &chat)
 }
 

@@ -34,6 +34,10 @@ pub(crate) use verify::caller;
 
 /// Audience of Graph's tokens.
 pub(crate) const GRAPH: &str = "https://graph.microsoft.com";
+/// Audience of Bot Connector's tokens.
+pub(crate) const CONNECTOR: &str = "https://api.botframework.com";
+/// Audience of the tokens with which agent users answer activities.
+pub(crate) const AGENT_MESSAGING: &str = "5a807f24-c9de-44ee-a3a7-329e88a00ffc";
 /// Audience of the Management Activity API's tokens.
 pub(crate) const MANAGE: &str = "https://manage.office.com";
 /// Audience of Azure Resource Manager's tokens.

@@ -17,6 +17,10 @@ pub(crate) enum Service {
     Azure,
     /// `main.iam.ad.ext.azure.com`: just enough for `az ad app permission admin-consent`.
     Portal,
+    /// `smba.trafficmanager.net`: Bot Connector.
+    Connector,
+    /// `login.botframework.com`: Bot Connector's keys.
+    BotLogin,
     /// The page and the control endpoints: the sandbox's own.
     Local,
 }
@@ -90,4 +94,16 @@ impl Response {
 /// A field of a JSON object; `null` when it is not there.
 pub(crate) fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
     value.get(name).unwrap_or(&Value::Null)
+}
+
+/// What a JSON pointer (RFC 6901) names; `null` when it is not there.
+pub(crate) fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
+}
+
+/// Sets a field of a JSON object.
+pub(crate) fn set(object: &mut Value, name: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.to_owned(), value);
+    }
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::connector::Bots;
 use crate::faults::Faults;
 use crate::replica::Replica;
 use crate::settings::Settings;
@@ -23,6 +24,8 @@ pub(crate) struct Sandbox {
     pub(crate) settings: Settings,
     /// What access tokens are signed with.
     pub(crate) keys: Keys,
+    /// What Bot Connector signs with.
+    pub(crate) bot_keys: Keys,
     world: Mutex<World>,
     /// What the page listens to.
     pub(crate) events: broadcast::Sender<Event>,
@@ -34,6 +37,8 @@ pub(crate) struct Sandbox {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) tenant: Tenant,
+    /// Bots, and what is said with them.
+    pub(crate) bots: Bots,
     pub(crate) faults: Faults,
     /// Sign-ins under way and what they gave out.
     pub(crate) sessions: Sessions,
@@ -86,6 +91,7 @@ impl Sandbox {
         tenant.audit.follow(&settings);
         let mut world = World {
             tenant,
+            bots: Bots::default(),
             faults: Faults::default(),
             sessions: Sessions::default(),
             replica: Replica::default(),
@@ -100,6 +106,7 @@ impl Sandbox {
         let sandbox = Self {
             settings,
             keys: Keys::default(),
+            bot_keys: Keys::default(),
             world: Mutex::new(world),
             events,
             tasks: TaskTracker::new(),

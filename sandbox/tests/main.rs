@@ -7,6 +7,8 @@ mod agents;
 #[cfg(test)]
 mod assertions;
 #[cfg(test)]
+mod bots;
+#[cfg(test)]
 mod cloud;
 #[cfg(test)]
 mod consent;

@@ -34,6 +34,8 @@ pub enum Command {
     Promote(Promote),
     /// Take a person's agent's account away again, and all that was made with it.
     Demote(Demote),
+    /// Prepare a twin that people reach as a bot.
+    Bot(Bot),
     /// Run a twin.
     Run(Run),
     /// Say what a twin lacks, for which tool, and what to do about it. Changes nothing.
@@ -285,6 +287,32 @@ pub struct Demote {
     /// How whoever may delete agents signs in.
     #[command(flatten)]
     pub way: HowToSignIn,
+}
+
+/// Options of `subtwin bot`.
+#[derive(Debug, Args)]
+pub struct Bot {
+    /// What to prepare.
+    #[command(subcommand)]
+    pub command: BotCommand,
+}
+
+/// What a bot needs.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BotCommand {
+    /// Make the certificate for the bot's app registration, or show the one there is.
+    Certificate(BotCertificate),
+}
+
+/// Options of `subtwin bot certificate`.
+#[derive(Clone, Debug, Args)]
+pub struct BotCertificate {
+    /// The twin's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Make a new one in place of the one there is.
+    #[arg(long)]
+    pub renew: bool,
 }
 
 /// Options of `subtwin run`.

@@ -1,5 +1,7 @@
 //! The configuration of one twin, read from a TOML file.
 
+mod bot;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,8 @@ use subtwin_kernel::{AppId, ChatId, GroupId, TenantId, Tool, TwinId};
 use subtwin_policy::Policies;
 use url::Url;
 use uuid::Uuid;
+
+pub use bot::Bot;
 
 /// One twin. Relative paths count from the file's own directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +39,9 @@ pub struct Config {
     /// Where Graph reaches the twin.
     #[serde(default)]
     pub notifications: Notifications,
+    /// How people reach the twin as a bot; left out, they reach it in Graph's chats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bot: Option<Bot>,
     /// Who may ask, and who helps when the twin cannot.
     pub people: People,
     /// Who may ask for what, and how a yes is given.
@@ -499,6 +506,7 @@ impl Config {
             (1..=60).contains(&self.gate.secret_minutes),
             "`gate.secret_minutes` must be 1 to 60: a secret is shown, and not left in a chat"
         );
+        self.bot.as_ref().map_or(Ok(()), Bot::check)?;
         self.gate.answers()?;
         self.gate.zone()?;
         if let Some(url) = &self.notifications.public_url {
@@ -548,7 +556,7 @@ const fn minutes(count: u64) -> Duration {
     Duration::from_secs(count.saturating_mul(60))
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),

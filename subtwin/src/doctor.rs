@@ -99,7 +99,7 @@ async fn examine(config: &Config) -> anyhow::Result<Vec<Finding>> {
 async fn patient(config: &Config) -> anyhow::Result<Patient> {
     let base = Foundations::to_look(config)?;
     let mut both = Vec::new();
-    for registration in Registration::BOTH {
+    for &registration in Registration::of(config) {
         both.push(Registered {
             name: registration.name(),
             client: base.client(config, registration),

@@ -2,6 +2,7 @@
 //! benchmarks reach its parts; not an API for others.
 
 pub mod audit;
+pub mod bot;
 pub mod browser;
 pub mod catalog;
 pub mod cli;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use subtwin::cli::{Arguments, Command};
 use subtwin::{
-    audit, catalog, demo, doctor, keys, onboard, policy, promote, run, sandbox, say, sign_in,
+    audit, bot, catalog, demo, doctor, keys, onboard, policy, promote, run, sandbox, say, sign_in,
     status, suspension,
 };
 
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::SignIn(sign_in) => sign_in::command(&sign_in),
         Command::Promote(promote) => promote::promote(&promote),
         Command::Demote(demote) => promote::demote(&demote),
+        Command::Bot(bot) => bot::command(&bot),
         Command::Run(run) => run::command(&run),
         Command::Doctor(look) => doctor::doctor(&look),
         Command::Whoami(look) => doctor::whoami(&look),

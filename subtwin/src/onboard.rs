@@ -206,7 +206,7 @@ async fn offboarded(settings: &Onboard, json: bool) -> anyhow::Result<()> {
     job.revoke().await?;
     say::progress("  the account's sessions: ended");
     job.undo(&mut |told| progress(&told)).await?;
-    for registration in crate::twin::Registration::BOTH {
+    for registration in [crate::twin::Registration::Chat, crate::twin::Registration::Admin] {
         store.forget_sealed(registration.vault_name()).await?;
     }
     say::progress("  the refresh tokens kept here: forgotten");

@@ -116,6 +116,7 @@ pub(crate) async fn config_for(
         cloud: Cloud { login: address.clone(), graph: address, ca_file: Some(ca_file.to_owned()) },
         state,
         notifications: Notifications::default(),
+        bot: None,
         people: People {
             helpdesk: vec![HELPDESK.to_owned()],
             helpdesk_group: None,

@@ -38,7 +38,7 @@ pub fn command(options: &cli::SignIn) -> anyhow::Result<()> {
             say::line(format_args!("{upn} is signed in; start {} with `subtwin run`", agent.name));
             return Ok(());
         }
-        for registration in Registration::BOTH {
+        for &registration in Registration::of(&config) {
             one(&config, &base, registration, way).await?;
         }
         base.store.close().await;
@@ -124,7 +124,7 @@ pub(crate) async fn signed_in(
 /// Has an administrator agree to what both registrations ask for. Needs neither state nor key.
 async fn consent(config: &Config, way: Way) -> anyhow::Result<()> {
     let cloud = twin::cloud(config)?;
-    for registration in Registration::BOTH {
+    for &registration in Registration::of(config) {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy::default()));
         let client = TokenClient::new(cloud.clone(), registration.app(config), clock, entropy);
         let scopes = registration.scopes(&config.tools);
@@ -188,7 +188,7 @@ fn failed(what: &str, registration: Registration) -> String {
 /// Signs in for both registrations, in a browser; `show` gets each address.
 pub(crate) async fn sign_in(config: &Config, show: impl Fn(&Url)) -> anyhow::Result<()> {
     let base = Foundations::lay(config)?;
-    for registration in Registration::BOTH {
+    for registration in Registration::of(config).iter().copied() {
         let client = base.client(config, registration);
         let scopes = registration.scopes(&config.tools);
         let expected = Expected::User(config.twin.id.as_user());

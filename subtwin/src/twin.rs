@@ -10,6 +10,7 @@ mod doors;
 mod ending;
 mod evidence;
 pub(crate) mod life;
+mod mouth;
 mod notes;
 mod ports;
 mod pulse;
@@ -52,6 +53,8 @@ pub(crate) use pulse::Pulse;
 use resume::Left;
 use station::{Acting, Ready, Station};
 
+pub(crate) use mouth::{BOT_CERTIFICATE, BOT_KEY};
+
 /// One of the twin's two app registrations, and what it may do at most.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Registration {
@@ -62,7 +65,13 @@ pub(crate) enum Registration {
 }
 
 impl Registration {
-    pub(crate) const BOTH: [Self; 2] = [Self::Chat, Self::Admin];
+    /// Those a twin signs in for. A bot is written to through an app of its own.
+    pub(crate) const fn of(config: &Config) -> &'static [Self] {
+        match config.bot {
+            None => &[Self::Chat, Self::Admin],
+            Some(_) => &[Self::Admin],
+        }
+    }
 
     /// Delegated Graph scopes, pinned: the twin asks for what its tools need and no more.
     pub(crate) fn scopes(self, tools: &[Tool]) -> Vec<String> {
@@ -234,7 +243,7 @@ impl Twin {
             let life = Life::start(config, agent, common.clone(), recovered).await?;
             return Ok(Self { as_whom: AsWhom::Agent(life), common });
         }
-        for registration in Registration::BOTH {
+        for registration in Registration::of(config) {
             let there = base.store.sealed(registration.vault_name()).await?.is_some();
             ensure!(there, "the twin has not signed in yet; run `subtwin sign-in` first");
         }
@@ -281,7 +290,7 @@ impl Common {
         let here = listener.local_addr()?;
         let (doors, porter, closed) =
             (Doors::default(), TaskTracker::new(), CancellationToken::new());
-        porter.spawn(subtwin_teams::serve(listener, doors.router(), PATIENCE, closed.clone()));
+        porter.spawn(subtwin_edge::serve(listener, doors.router(), PATIENCE, closed.clone()));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let state = config.state.dir.clone();
         Ok((Self { base, log, state, doors, here, tasks, stop, porter, closed }, recovered))

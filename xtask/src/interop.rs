@@ -77,6 +77,20 @@ const JUDGES: &[Judge] = &[
         patience: Duration::from_secs(480),
     },
     Judge {
+        name: "agents-sdk",
+        runs: Program::Node,
+        script: "agents_sdk.mjs",
+        on: Stage::Sandbox,
+        patience: Duration::from_secs(120),
+    },
+    Judge {
+        name: "playground",
+        runs: Program::Node,
+        script: "playground.mjs",
+        on: Stage::Alone,
+        patience: Duration::from_secs(180),
+    },
+    Judge {
         name: "agentack",
         runs: Program::Python,
         script: "agentack_traces.py",

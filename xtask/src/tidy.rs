@@ -34,7 +34,9 @@ const EDGES: &[(&str, &[&str])] = &[
             "subtwin-record",
         ],
     ),
-    ("subtwin-teams", &["subtwin-kernel", "subtwin-hear"]),
+    ("subtwin-edge", &["subtwin-kernel"]),
+    ("subtwin-teams", &["subtwin-kernel", "subtwin-hear", "subtwin-edge"]),
+    ("subtwin-bot", &["subtwin-kernel", "subtwin-hear", "subtwin-edge"]),
     // INVARIANT: empty. Sharing a type with the clients it judges would blind every test.
     ("subtwin-sandbox", &[]),
     (
@@ -51,6 +53,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "subtwin-record",
             "subtwin-entra",
             "subtwin-teams",
+            "subtwin-bot",
             "subtwin-sandbox",
         ],
     ),
@@ -77,7 +80,15 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ("rusqlite", &["subtwin-store"], "one crate knows SQLite"),
     (
         "reqwest",
-        &["subtwin-entra", "subtwin-teams", "subtwin-sandbox", "subtwin", "subtwin-bench"],
+        &[
+            "subtwin-entra",
+            "subtwin-edge",
+            "subtwin-bot",
+            "subtwin-teams",
+            "subtwin-sandbox",
+            "subtwin",
+            "subtwin-bench",
+        ],
         "HTTP leaves from adapters; the sandbox delivers notifications; the binary plays people",
     ),
     ("dbus", &["subtwin-store"], "one crate asks the keyring"),

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::attention::Attention;
 use crate::catch_up::{CatchUp, Marks};
 use crate::key::{KeyError, NotificationKey};
-use crate::listen::{self, Batch, Front, Lifecycle};
+use crate::listen::{Batch, Front, Lifecycle};
 use crate::memory::MemoryError;
 use crate::open::Opener;
 use crate::status::{Board, Status};
@@ -154,7 +154,7 @@ impl Ears {
     pub async fn run(self, listener: TcpListener, stop: CancellationToken) {
         let (router, patience) = (self.router(), self.settings.patience);
         let attending = self.attend(stop.clone());
-        tokio::join!(listen::serve(listener, router, patience, stop), attending);
+        tokio::join!(subtwin_edge::serve(listener, router, patience, stop), attending);
     }
 
     /// Listens until told to stop, while somebody else serves [`Ears::router`]: keeps the

@@ -8,14 +8,12 @@ mod calls;
 mod catch_up;
 mod ears;
 mod graph;
-mod html;
 mod key;
 mod listen;
 mod memory;
 mod message;
 mod notice;
 mod open;
-mod openid;
 mod presence;
 mod settings;
 mod status;
@@ -26,20 +24,18 @@ mod vouch;
 pub use ears::{Ears, OpenError, Ports};
 pub use graph::{Graph, GraphAnswer, GraphError, GraphRequest, Verb};
 pub use key::KeyError;
-pub use listen::serve;
 pub use memory::{Memory, MemoryError};
-pub use openid::OpenIdKeys;
 pub use presence::{Busy, Presence};
 pub use settings::Settings;
 pub use status::{Status, Subscribed};
 pub use subscription::unsubscribe;
+pub use subtwin_edge::{OpenIdKeys, SigningKeys};
 pub use voice::Voice;
-pub use vouch::SigningKeys;
 
 /// A message's text as it will be read back: what a posted message is recognised by.
 #[must_use]
 pub fn text_of(words: &subtwin_kernel::Words) -> String {
-    html::read(&html::write(words))
+    subtwin_edge::markup::read(&subtwin_edge::markup::write(words))
 }
 
 /// An error with its causes, for the log.

@@ -3,10 +3,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
+use subtwin_edge::markup;
 use subtwin_hear::{Heard, RefersTo, Speaker};
 use subtwin_kernel::{ChatId, MessageId, TenantId, TwinId, UserId};
-
-use crate::html;
 
 /// What a message in a chat is to the twin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +31,7 @@ pub(crate) struct Message {
     pub(crate) modified: Timestamp,
     pub(crate) last_edited: Option<Timestamp>,
     pub(crate) deleted: bool,
-    /// Plain text, see [`html::read`].
+    /// Plain text, see [`markup::read`].
     pub(crate) text: String,
     /// Written with the token the twin has, whoever held it.
     pub(crate) by_account: bool,
@@ -81,8 +80,8 @@ impl Message {
         let body = wire.body.as_ref().and_then(|body| body.content.as_deref()).unwrap_or_default();
         let text = match wire.body.as_ref().and_then(|body| body.content_type.as_deref()) {
             _ if body.len() > LONGEST_BODY => String::new(),
-            Some("html") => html::read(body),
-            Some(_) | None => html::plain(body),
+            Some("html") => markup::read(body),
+            Some(_) | None => markup::plain(body),
         };
         let mut message = Self {
             chat,
@@ -154,7 +153,7 @@ impl Message {
             from: Speaker {
                 tenant,
                 user: id,
-                display_name: html::plain(&user.display_name.unwrap_or_default()),
+                display_name: markup::plain(&user.display_name.unwrap_or_default()),
             },
             text: self.text.clone(),
             at: created,

@@ -5,13 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use subtwin_edge::markup;
 use subtwin_hear::{Channel, ChannelError, Heard};
 use subtwin_kernel::{ChatId, Clock, MessageId, UserId, Words};
 
 use crate::calls::{Pauses, messages_since, repeat};
 use crate::graph::{chat_path, message_path};
 use crate::message::{Incoming, Listener, Message, time};
-use crate::{Graph, GraphError, GraphRequest, Settings, Verb, html};
+use crate::{Graph, GraphError, GraphRequest, Settings, Verb};
 
 /// What the twin says in Teams chats.
 #[derive(Debug)]
@@ -124,7 +125,7 @@ impl Channel for Voice {
     async fn post(&self, chat: &ChatId, words: &Words) -> Result<MessageId, ChannelError> {
         const OPERATION: &str = "post a message";
         let body = markup(words, OPERATION)?;
-        let text = html::read(&body);
+        let text = markup::read(&body);
         // By the service's time where possible; by ours, with room for its being off, where not.
         let after = self.known().newest.get(chat).copied();
         let after = after.unwrap_or_else(|| just_now(self.clock.now()));
@@ -170,7 +171,7 @@ impl Channel for Voice {
     ) -> Result<(), ChannelError> {
         const OPERATION: &str = "edit a message";
         let body = markup(words, OPERATION)?;
-        let text = html::read(&body);
+        let text = markup::read(&body);
         let request = GraphRequest::new(Verb::Patch, message_path(chat, message))
             .with(json!({"body": {"contentType": "html", "content": body}}));
         repeat(&*self.graph, request).await.map_err(|error| channel_error(OPERATION, error))?;
@@ -301,7 +302,7 @@ impl Known {
 }
 
 fn markup(words: &Words, operation: &'static str) -> Result<String, ChannelError> {
-    let body = html::write(words);
+    let body = markup::write(words);
     if body.chars().count() > LONGEST_MESSAGE {
         let reason = format!("it is longer than {LONGEST_MESSAGE} characters");
         return Err(ChannelError::Refused { operation, reason });

@@ -1,27 +1,15 @@
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_lc_rs::digest;
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
+use subtwin_edge::{KeyRing, SigningKeys};
 use subtwin_kernel::{AppId, Clock, TenantId};
 
 use crate::Settings;
-
-/// Where the keys come from that validation tokens are signed with: the `jwks_uri` of the
-/// tenant-common OpenID document.
-#[async_trait]
-pub trait SigningKeys: Send + Sync + fmt::Debug {
-    /// Gets the JSON Web Key Set. Bounds its size and has a deadline.
-    ///
-    /// # Errors
-    /// When it cannot be had.
-    async fn fetch(&self) -> Result<String, Box<dyn std::error::Error + Send + Sync>>;
-}
 
 /// Why a notification's validation tokens do not vouch for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,46 +37,18 @@ pub(crate) enum VouchError {
 pub(crate) struct Voucher {
     app: AppId,
     issuer: String,
-    keys: Arc<dyn SigningKeys>,
+    keys: KeyRing,
     clock: Arc<dyn Clock>,
     state: std::sync::Mutex<State>,
-    /// Held while the keys are fetched, so that it happens once and whoever needs them waits.
-    fetching: tokio::sync::Mutex<()>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
-    keys: HashMap<String, DecodingKey>,
-    fetched: Option<Fetched>,
     /// Digests of tokens found good, and until when they are.
     good: HashMap<[u8; 32], Timestamp>,
 }
 
-#[derive(Clone, Copy)]
-struct Fetched {
-    at: Timestamp,
-    worked: bool,
-}
-
-impl fmt::Debug for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State").field("keys", &self.keys.len()).finish_non_exhaustive()
-    }
-}
-
 impl State {
-    /// Whether the keys are to be fetched for a token that names `kid`.
-    fn is_due(&self, kid: &str, now: Timestamp) -> bool {
-        let Some(fetched) = self.fetched else { return true };
-        let wait = match (fetched.worked, self.keys.contains_key(kid)) {
-            (true, true) => KEYS_LAST,
-            (true, false) => FETCH_AT_MOST,
-            (false, _) => FETCH_AGAIN,
-        };
-        let age = now.duration_since(fetched.at);
-        age.is_negative() || age.unsigned_abs() >= wait
-    }
-
     fn remember(&mut self, token: [u8; 32], until: Timestamp, now: Timestamp) {
         if self.good.len() >= MOST_GOOD {
             self.good.retain(|_, until| now < *until);
@@ -108,10 +68,9 @@ impl Voucher {
         Self {
             app: settings.app,
             issuer: issuer(&settings.issuer_base, settings.tenant),
-            keys,
+            keys: KeyRing::new(keys),
             clock,
             state: std::sync::Mutex::default(),
-            fetching: tokio::sync::Mutex::default(),
         }
     }
 
@@ -142,38 +101,10 @@ impl Voucher {
         let (Algorithm::RS256, Some(kid)) = (header.alg, header.kid) else {
             return Err(VouchError::Malformed);
         };
-        if self.state().is_due(&kid, now) {
-            self.fetch(&kid, now).await;
-        }
-        let key = self.state().keys.get(&kid).cloned().ok_or(VouchError::Key)?;
-        let until = self.judge(token, &key, now)?;
+        let known = self.keys.get(&kid, now).await.ok_or(VouchError::Key)?;
+        let until = self.judge(token, &known.key, now)?;
         self.state().remember(name, until, now);
         Ok(())
-    }
-
-    async fn fetch(&self, kid: &str, now: Timestamp) {
-        let _one = self.fetching.lock().await;
-        // Somebody else may have fetched them while this waited.
-        if !self.state().is_due(kid, now) {
-            return;
-        }
-        let keys = match tokio::time::timeout(FETCH_DEADLINE, self.keys.fetch()).await {
-            Ok(Ok(set)) => read_keys(&set),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "getting the issuer's keys failed");
-                None
-            }
-            Err(_) => {
-                tracing::warn!("getting the issuer's keys took too long");
-                None
-            }
-        };
-        let mut state = self.state();
-        state.fetched = Some(Fetched { at: now, worked: keys.is_some() });
-        // Without new keys the old ones stay.
-        if let Some(keys) = keys {
-            state.keys = keys;
-        }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -234,17 +165,6 @@ fn issuer(base: &str, tenant: TenantId) -> String {
     format!("{}/{tenant}/", base.trim_end_matches('/'))
 }
 
-/// The RSA keys of a key set that have an id.
-fn read_keys(set: &str) -> Option<HashMap<String, DecodingKey>> {
-    let set: KeySet = serde_json::from_str(set).ok()?;
-    let keys = set.keys.into_iter().take(MOST_KEYS).filter_map(|key| {
-        let usable = key.kty == "RSA" && key.usage.as_deref().unwrap_or("sig") == "sig";
-        let decoding = DecodingKey::from_rsa_components(key.n.as_deref()?, key.e.as_deref()?);
-        Some((key.kid.filter(|_| usable)?, decoding.ok()?))
-    });
-    Some(keys.collect())
-}
-
 #[derive(Deserialize)]
 struct Claims {
     aud: String,
@@ -255,39 +175,12 @@ struct Claims {
     azp: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct KeySet {
-    keys: Vec<Key>,
-}
-
-#[derive(Deserialize)]
-struct Key {
-    kty: String,
-    kid: Option<String>,
-    #[serde(rename = "use")]
-    usage: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
-}
-
 /// The app id of "Microsoft Graph Change Tracking", which sends all notifications.
 pub(crate) const PUBLISHER: &str = "0bf30f3b-4a52-48df-9a82-234910c4a086";
 
 /// How far the issuer's clock may be from ours.
 const SKEW: Duration = Duration::from_secs(60);
 
-/// The issuer's keys are looked up again after this time.
-const KEYS_LAST: Duration = Duration::from_secs(24 * 3600);
-
-/// An unknown key id makes us look again, at most this often.
-const FETCH_AT_MOST: Duration = Duration::from_secs(60);
-
-/// The same when the last time did not work.
-const FETCH_AGAIN: Duration = Duration::from_secs(5);
-
-const FETCH_DEADLINE: Duration = Duration::from_secs(20);
-
 const LONGEST_TOKEN: usize = 16 * 1024;
 const MOST_TOKENS: usize = 8;
 const MOST_GOOD: usize = 64;
-const MOST_KEYS: usize = 100;

@@ -26,6 +26,27 @@ pub enum ChannelError {
     },
 }
 
+/// A message that waits for an answer, and what may be pressed in place of typing one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The whole message.
+    pub words: Words,
+    /// What a channel with buttons offers beside it.
+    pub choices: Vec<Choice>,
+}
+
+/// One answer that may be pressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// A stable name of it, for a channel's own use.
+    pub name: &'static str,
+    /// What stands on the button.
+    pub label: String,
+    /// What is heard when it is pressed, in answer to this very message and to no other: as if it
+    /// had been typed in a message that quotes the question.
+    pub says: String,
+}
+
 /// A place where the twin talks. Implemented by `channel/*`.
 #[async_trait]
 pub trait Channel: Send + Sync + std::fmt::Debug {
@@ -34,6 +55,15 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     /// A lost answer is looked up in the conversation before it is posted again, so that one call
     /// posts one message.
     async fn post(&self, chat: &ChatId, words: &Words) -> Result<MessageId, ChannelError>;
+
+    /// Posts a message that waits for an answer. A channel without buttons posts its words.
+    ///
+    /// A press becomes a [`Heard`] whose text is what the choice says and which refers to the
+    /// question's message ([`RefersTo::Message`](crate::RefersTo::Message)); it comes once, and only
+    /// while no later question stands in the conversation.
+    async fn ask(&self, chat: &ChatId, question: &Question) -> Result<MessageId, ChannelError> {
+        self.post(chat, &question.words).await
+    }
 
     /// Replaces the text of one of the twin's own messages.
     async fn edit(

@@ -8,6 +8,6 @@ mod heard;
 mod intake;
 mod lanes;
 
-pub use channel::{Channel, ChannelError};
+pub use channel::{Channel, ChannelError, Choice, Question};
 pub use heard::{Heard, RefersTo, Speaker};
 pub use intake::{Handler, Intake, Offered, Rest, Seen, SeenError, Settings, Turned};

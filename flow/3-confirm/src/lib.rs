@@ -15,7 +15,7 @@ pub use answers::{Answer, Answers, Language, UnknownLanguage};
 pub use confirmed::{Confirmed, Yes};
 pub use gate::{Gate, NOT_ALLOWED, Offered};
 pub use planner::{Planner, Refusal};
-pub use prompt::{approval_prompt, dry_run, prompt};
+pub use prompt::{approval_prompt, dry_run, prompt, question};
 pub use restraint::{Limits, Restrained, Restraint};
 pub use waiting::{
     ACT_WITHIN, APPROVERS_PATIENCE, Asked, Assent, Declined, Ignored, Over, PATIENCE, Standing,

@@ -1,7 +1,33 @@
+use subtwin_hear::{Choice, Question};
 use subtwin_kernel::{Approval, Part, Plan, Words};
 
 use crate::answers::Answers;
 use crate::waiting::{APPROVERS_PATIENCE, PATIENCE};
+
+/// A prompt with what may be pressed in place of typing it. Where the name must be typed there is
+/// no yes to press.
+#[must_use]
+pub fn question(words: Words, plan: &Plan, answers: &Answers) -> Question {
+    let choice = |name, words: &[&str]| {
+        let says = (*words.first()?).to_owned();
+        Some(Choice { name, label: label(words), says })
+    };
+    let yes = match plan.type_back {
+        Some(_) => None,
+        None => choice("yes", &answers.yes_words()),
+    };
+    let choices = yes.into_iter().chain(choice("no", &answers.no_words())).collect();
+    Question { words, choices }
+}
+
+/// "Yes / Ja": every word it may be answered with.
+fn label(words: &[&str]) -> String {
+    let capital = |word: &&str| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>())
+    };
+    words.iter().filter_map(capital).collect::<Vec<_>>().join(" / ")
+}
 
 /// The prompt: what the requester reads before saying yes, in the gate's own form. Rendered from
 /// the plan alone.

@@ -188,6 +188,20 @@ impl Tokens {
         self.bearer().await.map(drop)
     }
 
+    /// A token that has not ended, as a header value that is not logged: for a service other than
+    /// Graph.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub async fn authorization(&self) -> Result<HeaderValue, Arc<TokenError>> {
+        self.bearer().await.map(|bearer| bearer.header)
+    }
+
+    /// The service did not take the current token: the next one is new.
+    pub fn renew(&self) {
+        self.drop_current();
+    }
+
     /// Forgets the current token, so that the next call gets a new one.
     pub(crate) fn drop_current(&self) {
         self.0.state().current = None;

@@ -63,6 +63,22 @@ impl Courier {
         Ok(Self(client))
     }
 
+    /// Posts JSON with a bearer token and gives the status and what JSON came back; nothing when
+    /// there is no answer in time.
+    pub(crate) async fn ask(
+        &self,
+        url: &Url,
+        bearer: &str,
+        body: &Value,
+        within: Duration,
+    ) -> Option<(u16, Value)> {
+        let request = self.0.post(url.clone()).bearer_auth(bearer).json(body).timeout(within);
+        let answer = request.send().await.ok()?;
+        let status = answer.status().as_u16();
+        let body = answer.bytes().await.ok()?;
+        Some((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    }
+
     /// Asks whether a subscriber wants notifications at this address: it must give back the
     /// token, form-decoded, as plain text.
     pub(crate) async fn handshake(&self, url: &Url, id: Uuid) -> Result<(), HandshakeFailed> {

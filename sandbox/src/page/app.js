@@ -196,7 +196,7 @@ async function loadMessages() {
       return { ...row, key: row.id, first, mine: row.from?.id === me.id };
     });
   const fresh = !place.childElementCount;
-  list(place, rows, (row) => message(row, { edit: startEditing, remove }));
+  list(place, rows, (row) => message(row, { edit: startEditing, remove, press }));
   if (near || fresh) place.scrollTop = place.scrollHeight;
   const newest = messages.at(-1);
   if (newest) state.read.set(mark(chat), Number(newest.id));
@@ -266,7 +266,11 @@ function send(event) {
     try {
       const body = { as: me.id, chat, text };
       if (editing) await tell("/page/edit", { ...body, message: editing });
-      else await tell("/page/say", body);
+      else {
+        const { chat: opened } = await tell("/page/say", body);
+        // The first message to an app opens the conversation.
+        if (opened && opened !== chat && state.chat === chat) await openChat(opened);
+      }
     } catch (error) {
       // Nothing that was typed gets lost.
       if (state.chat === chat && !$("typed").value) {
@@ -300,6 +304,12 @@ function stopEditing() {
 const remove = (row) => attempt(async () => {
   await tell("/page/delete", { as: state.me.id, chat: state.chat, message: row.id });
   if (state.editing === row.id) stopEditing();
+  $("typed").focus();
+});
+
+/** Pressing a card's button is an answer of its own; what comes of it is drawn when it changes. */
+const press = (row, button) => attempt(async () => {
+  await tell("/page/press", { as: state.me.id, chat: state.chat, message: row.id, text: button.verb });
   $("typed").focus();
 });
 

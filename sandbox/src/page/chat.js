@@ -125,6 +125,11 @@ export function message(row, doing) {
   if (row.deleted) bubble.append("This message was deleted.");
   else if (row.html) bubble.append(readable(row.content));
   else bubble.append(...row.content.split("\n").map((line) => element("p", {}, line)));
+  if (row.buttons?.length && !row.deleted) {
+    bubble.append(element("div", { class: "buttons" }, ...row.buttons.map((button) =>
+      element("button", { type: "button", onclick: () => doing.press(row, button) }, button.title))));
+  }
+  if (row.remark) bubble.append(element("p", { class: "remark", role: "status" }, row.remark));
   const edited = row.edited && !row.deleted;
   const meta = element("div", { class: "meta" },
     row.mine ? element("span", { class: "hidden" }, "You") : element("b", {}, row.from.name), " ",

@@ -63,6 +63,7 @@ pub(super) fn chats(world: &World, me: Uuid) -> Value {
     chats.sort_by_key(|chat| std::cmp::Reverse(chat.active()));
     let chats: Vec<Value> =
         chats.into_iter().take(MOST_CHATS).map(|chat| chat_row(world, chat, me)).collect();
+    let chats = [crate::connector::rows(world, me), chats].concat();
     json!({"chats": chats})
 }
 

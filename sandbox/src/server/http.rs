@@ -22,10 +22,10 @@ use super::front::{self, Front};
 use crate::tenant::Secret;
 use crate::wire::{Body, Request, Response, Service};
 use crate::world::Sandbox;
-use crate::{azure, control, graph, manage, page, token};
+use crate::{azure, connector, control, graph, manage, page, token};
 
 /// The cloud's names, all answered here.
-pub(super) const CLOUD_HOSTS: [(&str, Service); 7] = [
+pub(super) const CLOUD_HOSTS: [(&str, Service); 9] = [
     ("login.microsoftonline.com", Service::Login),
     ("login.windows.net", Service::Login),
     ("login.microsoft.com", Service::Login),
@@ -33,6 +33,8 @@ pub(super) const CLOUD_HOSTS: [(&str, Service); 7] = [
     ("manage.office.com", Service::Manage),
     ("management.azure.com", Service::Azure),
     ("main.iam.ad.ext.azure.com", Service::Portal),
+    ("smba.trafficmanager.net", Service::Connector),
+    ("login.botframework.com", Service::BotLogin),
 ];
 
 /// Our own names; on them the path says which service is meant.
@@ -184,6 +186,8 @@ fn service(host: &str, path: &str) -> Option<Service> {
         ("v1.0" | "beta" | "oidc", _) => Service::Graph,
         ("api", "v1.0") if lower.contains("/activity/feed/") => Service::Manage,
         ("sandbox", _) => Service::Local,
+        ("connector", _) => Service::Connector,
+        ("botframework", _) => Service::BotLogin,
         ("common" | "organizations" | "consumers" | "devicelogin", _) => Service::Login,
         (_, "oauth2" | "v2.0" | "discovery" | ".well-known" | "adminconsent") => Service::Login,
         _ => Service::Local,
@@ -203,6 +207,8 @@ async fn answer(sandbox: &Arc<Sandbox>, request: &Request) -> Response {
         Service::Manage => manage::answer(sandbox, request),
         Service::Azure => azure::manage(sandbox, request),
         Service::Portal => azure::portal(sandbox, request),
+        Service::Connector => connector::answer(sandbox, request),
+        Service::BotLogin => connector::keys(sandbox, request),
         Service::Local if request.path == "/sandbox" || request.path.starts_with("/sandbox/") => {
             control::answer(sandbox, request).await
         }
@@ -313,6 +319,10 @@ mod tests {
             ("localhost", "/devicelogin", Some(Service::Login)),
             ("localhost", "/api/v1.0/t/activity/feed/subscriptions/list", Some(Service::Manage)),
             ("localhost", "/sandbox/tenant", Some(Service::Local)),
+            ("smba.trafficmanager.net", "/teams/v3/conversations", Some(Service::Connector)),
+            ("localhost", "/connector/teams/v3/conversations", Some(Service::Connector)),
+            ("login.botframework.com", "/v1/.well-known/keys", Some(Service::BotLogin)),
+            ("localhost", "/botframework/v1/.well-known/keys", Some(Service::BotLogin)),
             ("localhost", "/", Some(Service::Local)),
             ("[::1]", "/", Some(Service::Local)),
             ("evil.example", "/v1.0/users", None),

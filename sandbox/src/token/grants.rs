@@ -218,7 +218,9 @@ impl Redeeming {
         if asked.default.is_none() {
             return Err(Refusal::only_default(scope));
         }
-        if asked.resource != Resource::Exchange {
+        // Bot Connector is in every tenant without being seen there.
+        let unseen = matches!(asked.resource, Resource::Exchange | Resource::Connector);
+        if !unseen {
             issue::resource_principal(world, asked.resource)?;
         }
         // From field reports: a blueprint may make its agents and vouch for them, and no more.

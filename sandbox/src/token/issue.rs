@@ -419,6 +419,7 @@ impl Audience {
             | Resource::Manage
             | Resource::Azure
             | Resource::Portal
+            | Resource::Connector
             | Resource::Messaging => None,
         };
         match (version, asked.resource) {

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::refusal::Refusal;
+use super::{AGENT_MESSAGING, CONNECTOR};
 use crate::tenant::{Tenant, permission};
 
 /// An API tokens are issued for.
@@ -18,6 +19,8 @@ pub(super) enum Resource {
     Messaging,
     /// An app's own API, by the app's id.
     Own(Uuid),
+    /// Bot Connector, for bots.
+    Connector,
 }
 
 impl Resource {
@@ -47,6 +50,7 @@ impl Resource {
             | Self::Azure
             | Self::Portal
             | Self::Exchange
+            | Self::Connector
             | Self::Messaging => {
                 self.row().and_then(|(_, id, _)| Uuid::try_parse(id).ok()).unwrap_or_default()
             }
@@ -79,7 +83,7 @@ impl Resource {
             Self::Manage => listed(&MANAGE, true),
             Self::Azure | Self::Portal => listed(&["user_impersonation"], false),
             Self::Messaging => listed(&MESSAGING, true),
-            Self::Exchange => None,
+            Self::Exchange | Self::Connector => None,
             Self::Own(app_id) => {
                 let own = &tenant.apps.application(app_id)?.own_scopes;
                 let found = own
@@ -95,7 +99,12 @@ impl Resource {
         match self {
             Self::Graph => !MANAGE.contains(&name),
             Self::Manage => MANAGE.contains(&name),
-            Self::Azure | Self::Portal | Self::Exchange | Self::Messaging | Self::Own(_) => false,
+            Self::Azure
+            | Self::Portal
+            | Self::Exchange
+            | Self::Messaging
+            | Self::Connector
+            | Self::Own(_) => false,
         }
     }
 }
@@ -170,12 +179,13 @@ fn split<'a>(word: &'a str, tenant: &Tenant) -> Result<(Resource, String, &'a st
         | Resource::Azure
         | Resource::Portal
         | Resource::Exchange
+        | Resource::Connector
         | Resource::Messaging => resource.uri(),
     };
     Ok((resource, audience, name))
 }
 
-const RESOURCES: [(Resource, &str, &[&str]); 6] = [
+const RESOURCES: [(Resource, &str, &[&str]); 7] = [
     (Resource::Graph, "00000003-0000-0000-c000-000000000000", &["https://graph.microsoft.com"]),
     (Resource::Manage, "c5393580-f805-4401-95e8-94b7a6ef2fc2", &["https://manage.office.com"]),
     (
@@ -190,7 +200,8 @@ const RESOURCES: [(Resource, &str, &[&str]); 6] = [
         "fb60f99c-7a34-4190-8149-302f77469936",
         &["fb60f99c-7a34-4190-8149-302f77469936", "api://azureadtokenexchange"],
     ),
-    (Resource::Messaging, "5a807f24-c9de-44ee-a3a7-329e88a00ffc", &[]),
+    (Resource::Messaging, AGENT_MESSAGING, &[AGENT_MESSAGING]),
+    (Resource::Connector, CONNECTOR, &[CONNECTOR]),
 ];
 
 /// Permissions of the Office 365 Management APIs, delegated and application alike.

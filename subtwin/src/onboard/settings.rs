@@ -132,6 +132,7 @@ impl Onboard {
                 admin_app: admin,
             },
             agent: None,
+            bot: None,
             cloud: self.cloud.clone(),
             state: self.state.clone(),
             notifications: self.notifications.clone(),

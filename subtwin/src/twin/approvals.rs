@@ -1,6 +1,6 @@
 //! Yeses of people other than the requester, each in their own conversation.
 
-use subtwin_confirm::{Asked, Assent, Over, Refusal, approval_prompt};
+use subtwin_confirm::{Asked, Assent, Over, Refusal, approval_prompt, question};
 use subtwin_hear::{ChannelError, Heard};
 use subtwin_kernel::names::shown;
 use subtwin_kernel::{ChatId, RequestId, UserId};
@@ -97,7 +97,8 @@ impl Desk {
             Ok(None) | Err(_) => format!("{} ({})", shown(&open.requester_name), open.requester),
         };
         let words = approval_prompt(&open.plan, &requester, &self.answers);
-        let prompt = self.channel.post(chat, &words).await?;
+        let asking = question(words, &open.plan, &self.answers);
+        let prompt = self.channel.ask(chat, &asking).await?;
         let asked = Asked { approver, chat: chat.clone(), prompt };
         let recorded = self.record_shown_to(open, &asked).await;
         // Decided meanwhile, or not on record: nothing waits for an answer to this any more.

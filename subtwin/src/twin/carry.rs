@@ -102,7 +102,7 @@ impl Desk {
         self.watch.calls.begin(opened.traces());
         row.stage = Stage::Acting;
         self.save(&row).await;
-        let _busy = self.presence.busy();
+        let _busy = self.presence.as_ref().map(|presence| presence.busy());
         let done = CancellationToken::new();
         let acting = async {
             let result = subtwin_act::run(opened, &*self.hands, &*self.clock, &*self.entropy).await;

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use subtwin_act::Hands;
 use subtwin_confirm::{
     Answer, Answers, Declined, Gate, Ignored, Refusal, Restraint, Waiting, dry_run, prompt,
+    question,
 };
 use subtwin_hear::{Channel, ChannelError, Handler, Heard};
 use subtwin_kernel::{Action, ChatId, Clock, Effect, Entropy, Plan, UserId, Words};
@@ -49,7 +50,8 @@ pub(crate) struct Desk {
     pub(super) evidence: Evidence,
     /// Who the twin is, as the record says it.
     pub(super) twin: subtwin_primitives::Twin,
-    pub(super) presence: Arc<Presence>,
+    /// Where the twin can be seen to be at work.
+    pub(super) presence: Option<Arc<Presence>>,
     pub(super) watch: Watch,
     /// Whether it may act at all.
     pub(super) watchman: Arc<Watchman>,
@@ -293,8 +295,9 @@ impl Desk {
         };
         self.save(&row).await;
         let words = prompt(&plan, &self.answers);
-        let posted = self.channel.post(&row.chat, &words).await?;
-        self.understanding.said(&proposal.heard, &words, self.clock.now());
+        let asking = question(words, &plan, &self.answers);
+        let posted = self.channel.ask(&row.chat, &asking).await?;
+        self.understanding.said(&proposal.heard, &asking.words, self.clock.now());
         row.prompt = Some(posted);
         self.save(&row).await;
         let waiting = Waiting::ask(proposal, plan, posted, self.clock.now());
@@ -397,7 +400,9 @@ impl Desk {
         if open.with_approvers {
             return Ok(());
         }
-        let posted = self.channel.post(chat, &prompt(&open.plan, &self.answers)).await?;
+        let words = prompt(&open.plan, &self.answers);
+        let asking = question(words, &open.plan, &self.answers);
+        let posted = self.channel.ask(chat, &asking).await?;
         // Not on record, it does not count: only the prompt before it does.
         if self.record_shown_again(&open, posted).await
             && let Some(row) = self.cases.shown_again(open.request, posted)

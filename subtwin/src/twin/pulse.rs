@@ -66,14 +66,15 @@ impl Pulse {
 pub(super) async fn beat(
     state: PathBuf,
     clock: Arc<dyn Clock>,
-    mut status: watch::Receiver<Status>,
+    mut status: Option<watch::Receiver<Status>>,
     stop: CancellationToken,
 ) {
     let since = clock.now();
     let mut often = tokio::time::interval(EVERY);
     loop {
-        let subscribed_until =
-            status.borrow_and_update().subscription.as_ref().map(|one| one.until);
+        let subscribed_until = status
+            .as_mut()
+            .and_then(|it| Some(it.borrow_and_update().subscription.as_ref()?.until));
         let stopping = stop.is_cancelled();
         let pulse = Pulse {
             pid: std::process::id(),
@@ -92,8 +93,15 @@ pub(super) async fn beat(
         tokio::select! {
             () = stop.cancelled() => {}
             _ = often.tick() => {}
-            changed = status.changed() => if changed.is_err() { stop.cancelled().await },
+            changed = news(&mut status) => if changed.is_err() { stop.cancelled().await },
         }
+    }
+}
+
+async fn news(status: &mut Option<watch::Receiver<Status>>) -> Result<(), watch::error::RecvError> {
+    match status {
+        Some(status) => status.changed().await,
+        None => std::future::pending().await,
     }
 }
 

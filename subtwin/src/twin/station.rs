@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use subtwin_confirm::{Gate, Offered, Restraint};
-use subtwin_entra::{Cloud, Entra, Graph, Listed, Standing, Tokens};
+use subtwin_entra::{Entra, Graph, Listed, Standing, Tokens};
 use subtwin_hear::{Channel, Handler, Intake};
 use subtwin_kernel::{AppId, ChatId, Digest, Effect, PrincipalKind, Tool, TwinId, UserId};
 use subtwin_policy::Policies;
 use subtwin_primitives::{TwinChange, TwinEvent};
 use subtwin_record::Log;
-use subtwin_teams::{Ears, Memory, OpenIdKeys, Ports, Presence, Voice};
+use subtwin_teams::{Memory, Presence};
 use subtwin_understand::{Builtin, Contact, Directory as _, Understanding};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,7 +24,8 @@ use super::cases::Cases;
 use super::desk::Desk;
 use super::doors::{Door, Doors};
 use super::evidence::Evidence;
-use super::ports::{ChatGraph, Sealed, SealedApart, Seen};
+use super::mouth::Mouth;
+use super::ports::{Sealed, SealedApart, Seen};
 use super::pulse;
 use super::resume::Left;
 use super::watch::{Calls, Taken, Watch};
@@ -94,9 +95,7 @@ impl Acting {
 pub(super) struct Ready {
     pub(super) acting: Acting,
     pub(super) desk: Arc<Desk>,
-    settings: subtwin_teams::Settings,
-    graph: Arc<dyn subtwin_teams::Graph>,
-    voice: Arc<Voice>,
+    mouth: Mouth,
     entra: Entra,
     human: Option<UserId>,
     /// With its owner's token.
@@ -114,24 +113,23 @@ impl Ready {
         let graph = |tokens| Graph::new(base.cloud.clone(), tokens, Arc::clone(&base.entropy));
         let (entra, human) = directory(config, &acting, &graph(acting.admin.clone()), base).await?;
         let gate = gate(config, &acting.tools, &entra)?;
-        let settings = teams_settings(config, &acting, common.here)?;
-        let chat: Arc<dyn subtwin_teams::Graph> = Arc::new(ChatGraph(graph(acting.chat.clone())));
-        let voice = Arc::new(Voice::new(&settings, Arc::clone(&chat), Arc::clone(&base.clock)));
-        let presence = Arc::new(Presence::new(&settings, Arc::clone(&chat)));
+        let chat = graph(acting.chat.clone());
+        let mouth = Mouth::open(config, &acting, base, common.here, chat).await?;
+        let presence = mouth.presence();
         let posting = acting.borrowed.as_ref().map(|_| Arc::new(Posting::new(base.store.clone())));
-        let channel: Arc<dyn Channel> = match (&acting.borrowed, &posting) {
-            (Some((_, mark)), Some(posting)) => Arc::new(MarkedVoice {
-                voice: Arc::clone(&voice),
+        let channel: Arc<dyn Channel> = match (&acting.borrowed, &posting, mouth.voice()) {
+            (Some((_, mark)), Some(posting), Some(voice)) => Arc::new(MarkedVoice {
+                voice,
                 mark: mark.clone(),
                 posting: Arc::clone(posting),
                 seen: Seen(base.store.clone()),
                 clock: Arc::clone(&base.clock),
             }),
-            _ => Arc::clone(&voice) as _,
+            _ => mouth.channel(),
         };
         let parts = Parts { acting: &acting, channel, entra: entra.clone(), gate, human, presence };
         let desk = parts.desk(config, common)?;
-        Ok(Self { acting, desk, settings, graph: chat, voice, entra, human, posting })
+        Ok(Self { acting, desk, mouth, entra, human, posting })
     }
 
     /// A desk beside this one that answers what is asked elsewhere, and changes nothing: what was
@@ -144,7 +142,7 @@ impl Ready {
     ) -> anyhow::Result<Arc<Desk>> {
         let mut acting = self.acting.clone();
         acting.tools.retain(|tool| tool.effect() == Effect::Read);
-        let presence = Arc::clone(&self.desk.presence);
+        let presence = self.desk.presence.clone();
         let (entra, human) = (self.entra.clone(), self.human);
         let gate = gate(config, &acting.tools, &entra)?;
         Parts { acting: &acting, channel, entra, gate, human, presence }.desk(config, common)
@@ -169,7 +167,7 @@ impl Ready {
         left: Left,
         instead: Option<Arc<Desk>>,
     ) -> anyhow::Result<Station> {
-        let Self { acting, desk, settings, graph, voice, posting, .. } = self;
+        let Self { acting, desk, mouth, posting, .. } = self;
         let base = &common.base;
         let store = base.store.clone();
         let answering = instead.as_ref().unwrap_or(&desk);
@@ -183,7 +181,7 @@ impl Ready {
         };
         let seen: Arc<dyn subtwin_hear::Seen> = match posting {
             Some(posting) => Arc::new(PatientSeen { seen: Seen(store.clone()), posting }),
-            None => Arc::new(Seen(store.clone())),
+            None => mouth.seen(Arc::new(Seen(store.clone()))),
         };
         let handler: Arc<dyn Handler> = match &relay {
             Some(relay) => Arc::clone(relay) as _,
@@ -194,32 +192,20 @@ impl Ready {
             Some(_) => (Door::Borrowed, Arc::new(SealedApart(store))),
             None => (Door::Own, Arc::new(Sealed(store))),
         };
-        let ports = Ports {
-            graph: Arc::clone(&graph),
-            memory,
-            keys: Arc::new(issuer_keys(&base.cloud)?),
-            clock: Arc::clone(&base.clock),
-            entropy: Arc::clone(&base.entropy),
-        };
-        let ears = Ears::open(settings, ports, voice, intake.clone()).await?;
-        common.doors.open(door, ears.router());
-        let mut status = ears.status();
         let (listening, deaf) = (TaskTracker::new(), CancellationToken::new());
-        listening.spawn(ears.attend(deaf.clone()));
+        let graph = mouth.graph();
         common.tasks.spawn(Arc::clone(answering).resume(left, held));
         common.tasks.spawn(sweep(Arc::clone(answering), common.stop.clone()));
         common.tasks.spawn(Arc::clone(answering).keep_watch(common.stop.clone()));
-        let (dir, clock) = (common.state.clone(), Arc::clone(&base.clock));
-        common.tasks.spawn(pulse::beat(dir, clock, status.clone(), common.stop.clone()));
         // Its owner's presence is its owner's.
-        if relay.is_none() {
-            let (presence, stop) = (Arc::clone(&desk.presence), common.stop.clone());
+        if let (None, Some(presence)) = (&relay, desk.presence.clone()) {
+            let stop = common.stop.clone();
             common.tasks.spawn(async move { presence.run(stop).await });
         }
-        let heard = status.wait_for(|status| status.subscription.is_some());
-        if tokio::time::timeout(SUBSCRIBING, heard).await.is_err() {
-            tracing::warn!("Graph has not accepted a subscription yet; trying on");
-        }
+        let place = (door, memory);
+        let status = mouth.listen(common, intake.clone(), place, &listening, deaf.clone()).await?;
+        let (dir, clock) = (common.state.clone(), Arc::clone(&base.clock));
+        common.tasks.spawn(pulse::beat(dir, clock, status, common.stop.clone()));
         tracing::info!(as_ = %acting.upn, "listening");
         Ok(Station { intake, desk, ears: listening, deaf, relay, graph, door })
     }
@@ -232,7 +218,7 @@ struct Parts<'a> {
     entra: Entra,
     gate: Gate,
     human: Option<UserId>,
-    presence: Arc<Presence>,
+    presence: Option<Arc<Presence>>,
 }
 
 impl Parts<'_> {
@@ -292,7 +278,7 @@ pub(super) struct Station {
     deaf: CancellationToken,
     /// With its owner's token.
     relay: Option<Arc<Relay>>,
-    graph: Arc<dyn subtwin_teams::Graph>,
+    graph: Option<Arc<dyn subtwin_teams::Graph>>,
     door: Door,
 }
 
@@ -309,7 +295,9 @@ impl Station {
 
     /// As [`Station::close`], for good: nobody is to be notified here any more.
     pub(super) async fn leave(self, doors: &Doors) {
-        if let Err(cause) = subtwin_teams::unsubscribe(&*self.graph).await {
+        if let Some(graph) = &self.graph
+            && let Err(cause) = subtwin_teams::unsubscribe(&**graph).await
+        {
             tracing::warn!(%cause, "the old subscription could not be ended; it lapses by itself");
         }
         let door = self.door;
@@ -453,7 +441,8 @@ fn understanding(config: &Config, tools: &[Tool], entra: &Entra) -> Understandin
     Understanding::new(Arc::new(Builtin::new(&config.twin.name)), Arc::new(entra.clone()), settings)
 }
 
-fn teams_settings(
+/// Settings of the ears and the voice in Graph's chats.
+pub(super) fn teams_settings(
     config: &Config,
     acting: &Acting,
     here: SocketAddr,
@@ -472,12 +461,6 @@ fn teams_settings(
     Ok(settings)
 }
 
-/// Where the keys are that notifications are vouched for with: the tenant-common document.
-fn issuer_keys(cloud: &Cloud) -> anyhow::Result<OpenIdKeys> {
-    let document = format!("{}/common/.well-known/openid-configuration", cloud.login());
-    Ok(OpenIdKeys::new(cloud.http().clone(), Url::parse(&document)?))
-}
-
 async fn sweep(desk: Arc<Desk>, stop: CancellationToken) {
     let mut often = tokio::time::interval(Duration::from_secs(5));
     let mut seldom = tokio::time::interval(Duration::from_secs(6 * 3600));
@@ -489,6 +472,3 @@ async fn sweep(desk: Arc<Desk>, stop: CancellationToken) {
         }
     }
 }
-
-/// How long the start waits for the subscription.
-const SUBSCRIBING: Duration = Duration::from_secs(20);

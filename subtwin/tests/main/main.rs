@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod agent;
+mod bot;
 mod control;
 mod evidence;
 mod faults;

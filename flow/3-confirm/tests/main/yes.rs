@@ -1,6 +1,9 @@
 //! What counts as the requester's yes, and what becomes of it.
 
-use subtwin_confirm::{Answers, Declined, Ignored, Language, Over, PATIENCE, Standing, Verdict};
+use subtwin_confirm::{
+    Answer, Answers, Declined, Ignored, Language, Over, PATIENCE, Standing, Verdict, prompt,
+    question,
+};
 use subtwin_hear::{Heard, RefersTo, Speaker};
 use subtwin_kernel::{Action, Approval, Digest, MessageId, Plan};
 
@@ -335,4 +338,42 @@ fn a_yes_that_was_not_acted_upon_within_a_minute_releases_nothing() {
         let why = released.as_ref().err().map(|over| &over.why);
         assert_eq!(why, (!counts).then_some(&Declined::Expired), "after {seconds} s");
     }
+}
+
+/// What a press of one of a question's choices is heard as.
+fn pressed(plan: &Plan, name: &str, on: u64) -> Option<Heard> {
+    let asked = question(prompt(plan, &english()), plan, &english());
+    let choice = asked.choices.into_iter().find(|choice| choice.name == name)?;
+    let refers_to = RefersTo::Message(MessageId::new(on));
+    Some(Heard { refers_to, ..says(DOUG, &choice.says) })
+}
+
+#[test]
+fn a_press_counts_as_the_typed_word_does_for_the_prompt_it_stands_under_and_for_no_other() {
+    assert!(counts(&plan(), &pressed(&plan(), "yes", PROMPT).unwrap()));
+    let over = is_over(&plan(), &pressed(&plan(), "no", PROMPT).unwrap());
+    assert_eq!(over.why, Declined::No(DOUG));
+    for other in [PROMPT - 1, PROMPT + 1] {
+        is_ignored(&plan(), &pressed(&plan(), "yes", other).unwrap(), Ignored::RefersElsewhere);
+    }
+}
+
+#[test]
+fn there_is_no_yes_to_press_where_the_name_must_be_typed() {
+    assert_eq!(pressed(&typed(), "yes", PROMPT), None);
+    is_over(&typed(), &pressed(&typed(), "no", PROMPT).unwrap());
+}
+
+#[test]
+fn buttons_name_a_yes_and_a_no_in_each_of_the_tenants_languages() {
+    let answers = Answers::new([Language::English, Language::German]);
+    let labels: Vec<_> = question(prompt(&plan(), &answers), &plan(), &answers)
+        .choices
+        .into_iter()
+        .map(|choice| (choice.label, answers.read(&choice.says)))
+        .collect();
+    assert_eq!(
+        labels,
+        [("Yes / Ja".to_owned(), Answer::Yes), ("No / Nein".to_owned(), Answer::No)]
+    );
 }

@@ -110,7 +110,7 @@ impl Process {
                 token_of: None,
                 app,
             },
-            presence: Arc::new(Presence::new(&settings, Arc::clone(&outside) as _)),
+            presence: Some(Arc::new(Presence::new(&settings, Arc::clone(&outside) as _))),
             watch,
             watchman: Arc::default(),
             human: Some(user(HANNA)),

@@ -7,7 +7,8 @@ use unicode_normalization::UnicodeNormalization as _;
 
 /// What a person reads in a message's HTML: quoted and attached parts left out, one line per
 /// paragraph, otherwise as [`plain`].
-pub(crate) fn read(html: &str) -> String {
+#[must_use]
+pub fn read(html: &str) -> String {
     let text = String::with_capacity(html.len());
     let mut reader = Reader { rest: html, text, hidden: BTreeMap::new() };
     while !reader.rest.is_empty() {
@@ -18,7 +19,8 @@ pub(crate) fn read(html: &str) -> String {
 
 /// Text in the form in which it is compared: NFKC, no invisible characters, lines trimmed, runs of
 /// blanks as one.
-pub(crate) fn plain(text: &str) -> String {
+#[must_use]
+pub fn plain(text: &str) -> String {
     let mut lines = String::with_capacity(text.len());
     let mut pending = None;
     // Before, so that what they keep apart is composed; after, for those that NFKC makes.
@@ -41,7 +43,8 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// What the twin says, as Teams markup.
-pub(crate) fn write(words: &Words) -> String {
+#[must_use]
+pub fn write(words: &Words) -> String {
     let mut html = String::new();
     for paragraph in words.paragraphs() {
         html.push_str("<p>");
@@ -296,7 +299,8 @@ fn split(text: &str, at: usize) -> (&str, &str) {
 }
 
 /// Characters nobody sees: controls that hide in or reorder a text.
-fn is_invisible(c: char) -> bool {
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
     (c.is_control() && !c.is_whitespace())
         || matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
@@ -428,12 +432,12 @@ mod tests {
             "<emoji alt=",
             "\u{fdfa}",
         ] {
-            read(&piece.repeat(100_000));
+            let _ = read(&piece.repeat(100_000));
         }
-        read(&("<blockquote>".repeat(50_000) + &"</head>".repeat(50_000)));
-        read(&format!("<p {}>", " \"".repeat(100_000)));
-        read(&format!("<p {}\">", " ".repeat(200_000)));
-        read(&format!("<emoji {}>", "a=\"\"".repeat(50_000)));
+        let _ = read(&("<blockquote>".repeat(50_000) + &"</head>".repeat(50_000)));
+        let _ = read(&format!("<p {}>", " \"".repeat(100_000)));
+        let _ = read(&format!("<p {}\">", " ".repeat(200_000)));
+        let _ = read(&format!("<emoji {}>", "a=\"\"".repeat(50_000)));
     }
 
     proptest! {
