@@ -235,7 +235,8 @@ fn unwrap(
         .map_err(|_| damaged(path, "its data key is not as it was written"))
 }
 
-/// Whether `owner` is the owner: false when nobody is yet, an error when somebody else is.
+/// Whether `owner` is the owner: false when nobody is yet, an error when somebody else is. As long as
+/// nothing is sealed it belongs to nobody: a name that was mistyped at first binds nobody.
 fn is_owned(
     path: &Path,
     connection: &Connection,
@@ -249,6 +250,16 @@ fn is_owned(
         .optional()
         .map_err(|cause| from_sql(path, cause))?;
     let Some(sealed) = sealed else { return Ok(false) };
+    let used: bool = connection
+        .query_row(
+            "SELECT EXISTS (SELECT 1 FROM sealed WHERE name <> ?1)",
+            [seal.file_name(OWNER)],
+            |row| row.get(0),
+        )
+        .map_err(|cause| from_sql(path, cause))?;
+    if !used {
+        return Ok(false);
+    }
     let found = seal
         .open(OWNER, &sealed)
         .map_err(|_| damaged(path, "whose it is, is not as it was written"))?;
@@ -264,7 +275,11 @@ fn own(path: &Path, connection: &Connection, seal: &Seal, owner: &str) -> Result
         .seal(OWNER, owner.as_bytes())
         .map_err(|cause| OpenError::Io { path: path.to_owned(), cause: Box::new(cause) })?;
     connection
-        .execute("INSERT INTO sealed VALUES (?1, ?2)", params![seal.file_name(OWNER), sealed])
+        .execute(
+            "INSERT INTO sealed VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            params![seal.file_name(OWNER), sealed],
+        )
         .map(|_| ())
         .map_err(|cause| from_sql(path, cause))
 }
