@@ -3,6 +3,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 use subtwin_kernel::{Entropy, KeyBytes};
@@ -148,11 +150,16 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         .mode(0o600)
         .open(path.join("lock"))
         .map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(cause)) => Err(io(cause)),
+    for _ in 0..LOOKS_AT_LOCK {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // Whoever held it may be gone, but a process that it was starting at that moment has the
+            // lock until it has become another program.
+            Err(TryLockError::WouldBlock) => thread::sleep(BETWEEN_LOOKS),
+            Err(TryLockError::Error(cause)) => return Err(io(cause)),
+        }
     }
+    Err(OpenError::InUse { path: path.to_owned() })
 }
 
 /// Makes the database beside its place and moves it there whole, so that a file in that place is
@@ -306,6 +313,8 @@ fn from_sql(path: &Path, cause: rusqlite::Error) -> OpenError {
 /// [`crate::Store::put_sealed`] kept, whatever its name, can be put in its place.
 const OWNER: &str = "subtwin owner of the state";
 const DATABASE: &str = "state.db";
+const LOOKS_AT_LOCK: usize = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 const WRITE_AHEAD: &str = "state.db-wal";
 const VERSION: i64 = 1;
 
