@@ -3,6 +3,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 use subtwin_kernel::{Entropy, KeyBytes};
@@ -148,11 +150,16 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         .mode(0o600)
         .open(path.join("lock"))
         .map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(cause)) => Err(io(cause)),
+    for _ in 0..LOOKS_AT_LOCK {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // Whoever held it may be gone, but a process that it was starting at that moment has the
+            // lock until it has become another program.
+            Err(TryLockError::WouldBlock) => thread::sleep(BETWEEN_LOOKS),
+            Err(TryLockError::Error(cause)) => return Err(io(cause)),
+        }
     }
+    Err(OpenError::InUse { path: path.to_owned() })
 }
 
 /// Makes the database beside its place and moves it there whole, so that a file in that place is
@@ -235,7 +242,8 @@ fn unwrap(
         .map_err(|_| damaged(path, "its data key is not as it was written"))
 }
 
-/// Whether `owner` is the owner: false when nobody is yet, an error when somebody else is.
+/// Whether `owner` is the owner: false when nobody is yet, an error when somebody else is. As long as
+/// nothing is sealed it belongs to nobody: a name that was mistyped at first binds nobody.
 fn is_owned(
     path: &Path,
     connection: &Connection,
@@ -249,6 +257,16 @@ fn is_owned(
         .optional()
         .map_err(|cause| from_sql(path, cause))?;
     let Some(sealed) = sealed else { return Ok(false) };
+    let used: bool = connection
+        .query_row(
+            "SELECT EXISTS (SELECT 1 FROM sealed WHERE name <> ?1)",
+            [seal.file_name(OWNER)],
+            |row| row.get(0),
+        )
+        .map_err(|cause| from_sql(path, cause))?;
+    if !used {
+        return Ok(false);
+    }
     let found = seal
         .open(OWNER, &sealed)
         .map_err(|_| damaged(path, "whose it is, is not as it was written"))?;
@@ -264,7 +282,11 @@ fn own(path: &Path, connection: &Connection, seal: &Seal, owner: &str) -> Result
         .seal(OWNER, owner.as_bytes())
         .map_err(|cause| OpenError::Io { path: path.to_owned(), cause: Box::new(cause) })?;
     connection
-        .execute("INSERT INTO sealed VALUES (?1, ?2)", params![seal.file_name(OWNER), sealed])
+        .execute(
+            "INSERT INTO sealed VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            params![seal.file_name(OWNER), sealed],
+        )
         .map(|_| ())
         .map_err(|cause| from_sql(path, cause))
 }
@@ -291,6 +313,8 @@ fn from_sql(path: &Path, cause: rusqlite::Error) -> OpenError {
 /// [`crate::Store::put_sealed`] kept, whatever its name, can be put in its place.
 const OWNER: &str = "subtwin owner of the state";
 const DATABASE: &str = "state.db";
+const LOOKS_AT_LOCK: usize = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 const WRITE_AHEAD: &str = "state.db-wal";
 const VERSION: i64 = 1;
 

@@ -58,8 +58,8 @@ impl Store {
         Self::serve(path, State::open(path, key, None, entropy)?)
     }
 
-    /// As [`Store::open`], for one owner alone: the first one named is sealed into the state, and
-    /// nobody else opens it, whatever key they share.
+    /// As [`Store::open`], for one owner alone: the first one to seal something is noted in the state,
+    /// and nobody else opens it then, whatever key they share.
     ///
     /// # Errors
     /// As for [`Store::open`], and when the state belongs to somebody else.

@@ -145,6 +145,12 @@ fn open_of(path: &Path, owner: &str) -> Result<Store, OpenError> {
     Store::open_of(path, &key(7), owner, Arc::new(SystemEntropy::default()))
 }
 
+async fn used_by(path: &Path, owner: &str) {
+    let store = open_of(path, owner).unwrap();
+    store.put_sealed(NAME, &Secret::new(VALUE.to_owned())).await.unwrap();
+    store.close().await;
+}
+
 fn look_of(path: &Path, owner: &str) -> Result<Store, OpenError> {
     Store::look_of(path, &key(7), owner, Arc::new(SystemEntropy::default()))
 }
@@ -152,9 +158,14 @@ fn look_of(path: &Path, owner: &str) -> Result<Store, OpenError> {
 #[tokio::test]
 async fn a_state_opens_for_its_owner_alone_even_where_two_share_a_key() {
     let directory = tempfile::tempdir().unwrap();
-    // One from before owners were noted becomes that of the first who names itself.
-    open(directory.path()).close().await;
+    // Where nothing is sealed, nobody is the owner yet: a name may have been mistyped.
+    open_of(directory.path(), "tenant o").unwrap().close().await;
     look_of(directory.path(), "tenant b").unwrap().close().await;
+    // One from before owners were noted becomes that of the first who names itself.
+    let store = open(directory.path());
+    store.put_sealed("another", &Secret::new(VALUE.to_owned())).await.unwrap();
+    store.forget_sealed("another").await.unwrap();
+    store.close().await;
     let store = open_of(directory.path(), "tenant a").unwrap();
     store.put_sealed(NAME, &Secret::new(VALUE.to_owned())).await.unwrap();
     store.rewrap(&key(7)).await.unwrap();
@@ -174,21 +185,19 @@ async fn a_state_opens_for_its_owner_alone_even_where_two_share_a_key() {
 #[tokio::test]
 async fn anothers_database_moved_into_a_directory_is_refused() {
     let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    open_of(ours.path(), "tenant a").unwrap().close().await;
-    open_of(theirs.path(), "tenant b").unwrap().close().await;
+    used_by(ours.path(), "tenant a").await;
+    used_by(theirs.path(), "tenant b").await;
     fs::copy(theirs.path().join("state.db"), ours.path().join("state.db")).unwrap();
     let refused = open_of(ours.path(), "tenant a").unwrap_err();
     assert!(matches!(refused, OpenError::NotOurs { .. }), "{refused}");
     // Somebody's owner alone, moved into another state, is damage: it is sealed with the data key.
-    let lift = |path: &Path| -> Vec<(Vec<u8>, Vec<u8>)> {
-        let database = rusqlite::Connection::open(path.join("state.db")).unwrap();
-        let mut rows = database.prepare("SELECT name, value FROM sealed").unwrap();
-        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        rows.map(Result::unwrap).collect()
-    };
     let other = tempfile::tempdir().unwrap();
-    open_of(other.path(), "tenant a").unwrap().close().await;
-    let (_, value) = lift(ours.path()).remove(0);
+    used_by(other.path(), "tenant b").await;
+    let database = rusqlite::Connection::open(theirs.path().join("state.db")).unwrap();
+    let value: Vec<u8> = database
+        .query_row("SELECT value FROM sealed ORDER BY length(value)", [], |row| row.get(0))
+        .unwrap();
+    database.close().unwrap();
     let database = rusqlite::Connection::open(other.path().join("state.db")).unwrap();
     database.execute("UPDATE sealed SET value = ?1", [value]).unwrap();
     database.close().unwrap();
