@@ -189,14 +189,16 @@ def an_app_is_registered_and_changed_piece_by_piece():
     made["app"] = app = new["appId"]
     update = ["ad", "app", "update", "--id", app]
     AZ_DANA(*update, "--set", "displayName=Renamed by az")
-    AZ_DANA(*update, "--web-home-page-url", "https://contoso.com")
+    uri = f"api://{app}"
+    AZ_DANA(*update, "--web-home-page-url", "https://contoso.com", "--identifier-uris", uri)
     AZ_DANA(*update, "--enable-id-token-issuance", "true")
     approver = {"allowedMemberTypes": ["User"], "description": "Approves", "isEnabled": "true",
                 "displayName": "Approver", "value": "approver"}
     AZ_DANA(*update, "--app-roles", json.dumps([approver]))
     optional = {"idToken": [{"name": "auth_time", "essential": False}]}
     AZ_DANA(*update, "--optional-claims", json.dumps(optional))
-    shown = AZ_DANA("ad", "app", "show", "--id", new["id"])
+    shown = AZ_DANA("ad", "app", "show", "--id", uri)
+    same(shown["identifierUris"], [uri])
     same((shown["appId"], shown["displayName"], shown["signInAudience"]),
          (app, "Renamed by az", "AzureADMyOrg"))
     # What an update left out is still there.
@@ -221,6 +223,22 @@ def an_app_has_owners():
     same(names(), ["dana@contoso.com", SARAH])
     AZ_DANA(*owner, "remove", "--id", made["app"], "--owner-object-id", sarah)
     same(names(), ["dana@contoso.com"])
+
+
+def an_app_trusts_what_another_issuer_says_until_that_is_deleted():
+    federated, app = ["ad", "app", "federated-credential"], ["--id", made["app"]]
+    trusted = {
+        "name": "ci", "issuer": "https://token.actions.githubusercontent.com",
+        "subject": "repo:contoso/orders:ref:refs/heads/main",
+        "audiences": ["api://AzureADTokenExchange"],
+    }
+    AZ_DANA(*federated, "create", *app, "--parameters", json.dumps(trusted))
+    (listed,) = AZ_DANA(*federated, "list", *app)
+    same({name: listed[name] for name in trusted}, trusted)
+    one = ["--federated-credential-id", "ci"]
+    same(AZ_DANA(*federated, "show", *app, *one)["id"], listed["id"])
+    AZ_DANA(*federated, "delete", *app, *one)
+    same(AZ_DANA(*federated, "list", *app), [])
 
 
 def a_service_principal_is_made_found_and_switched():
@@ -375,6 +393,7 @@ judge([
     a_group_is_made_filled_and_deleted,
     an_app_is_registered_and_changed_piece_by_piece,
     an_app_has_owners,
+    an_app_trusts_what_another_issuer_says_until_that_is_deleted,
     a_service_principal_is_made_found_and_switched,
     a_secret_signs_the_app_in_until_it_is_deleted,
     a_certificate_that_the_command_line_makes_signs_the_app_in,

@@ -8,6 +8,7 @@ import asyncio
 import os
 import sys
 import urllib.parse
+import uuid
 
 import azure.identity as blocking
 import azure.identity.aio as waiting
@@ -153,6 +154,44 @@ def an_unknown_tenant_and_an_unknown_app_are_refused():
         refused(lambda: stranger.get_token(DEFAULT), said)
 
 
+def an_api_calls_graph_on_behalf_of_its_caller():
+    dana = Person("dana")
+    device = dana.device()
+    bearer = {"Authorization": "Bearer " + device.get_token(DEFAULT).token}
+    with PipelineClient(GRAPH, policies=[], transport=RequestsTransport()) as client:
+
+        def post(path, **body):
+            request = HttpRequest("POST", f"{GRAPH}/v1.0/{path}", headers=bearer, json=body)
+            answer = client.send_request(request)
+            answer.raise_for_status()
+            return answer.json()
+
+        uri = "https://contoso.com/invoices"
+        offered = {"id": str(uuid.uuid4()), "type": "User", "value": "Invoices.Read",
+                   "isEnabled": True, "adminConsentDisplayName": "Read invoices",
+                   "adminConsentDescription": "Read invoices"}
+        api = post("applications", displayName="Invoices", identifierUris=[uri],
+                   api={"oauth2PermissionScopes": [offered]})
+        principal = post("servicePrincipals", appId=api["appId"])
+        secret = post(f"applications/{api['id']}/addPassword")["secretText"]
+        (graph,) = (app for app in TENANT["apps"] if app["displayName"] == "Microsoft Graph")
+        post("oauth2PermissionGrants", clientId=principal["id"], consentType="AllPrincipals",
+             resourceId=graph["servicePrincipal"], scope="User.Read")
+    middle = {"tenant_id": TENANT["id"], "client_id": api["appId"], "client_secret": secret}
+    for_api = dana.device().get_token(uri + "/Invoices.Read").token
+    behalf = blocking.OnBehalfOfCredential(user_assertion=for_api, **middle)
+    same(get(behalf, "/v1.0/me").json()["id"], DANA["id"])
+
+    async def run():
+        async with waiting.OnBehalfOfCredential(user_assertion=for_api, **middle) as one:
+            same((await GraphServiceClient(one, [DEFAULT]).me.get()).id, DANA["id"])
+
+    asyncio.run(run())
+    for_graph = device.get_token(DEFAULT).token
+    wrong = blocking.OnBehalfOfCredential(user_assertion=for_graph, **middle)
+    refused(lambda: wrong.get_token(DEFAULT), "AADSTS50013")
+
+
 def the_graph_sdk_reads_everybody_page_by_page():
     async def run():
         async with waiting.CertificateCredential(certificate_data=PEM, **DAEMON) as app:
@@ -255,6 +294,7 @@ judge([
     a_registered_certificate_signs_an_app_in,
     a_secret_signs_an_app_in_and_a_wrong_one_does_not,
     an_unknown_tenant_and_an_unknown_app_are_refused,
+    an_api_calls_graph_on_behalf_of_its_caller,
     the_graph_sdk_reads_everybody_page_by_page,
     the_graph_sdk_makes_changes_and_deletes_a_user,
     a_challenge_is_answered_by_the_sdks_alone,

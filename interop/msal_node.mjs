@@ -3,7 +3,7 @@
 // On Node 20 it knows no proxy, so its authority is the sandbox's own address, which it is told to
 // know. It trusts NODE_EXTRA_CA_CERTS. People act at SANDBOX_CONTROL.
 import { deepStrictEqual as same, match, notStrictEqual, ok, rejects } from "node:assert";
-import { X509Certificate } from "node:crypto";
+import { X509Certificate, randomUUID } from "node:crypto";
 import * as seven from "@azure/msal-node";
 import * as five from "msal-node-5";
 import { PATIENCE, app, control, credential, judge, person, tenant } from "./sandbox.mjs";
@@ -38,13 +38,49 @@ function device(typed) {
 
 const silently = (scopes, more) => client.acquireTokenSilent({ scopes, account: dana, ...more });
 
-async function graph(token, path) {
-  const answer = await fetch(GRAPH + path, {
-    headers: { Authorization: `Bearer ${token}` },
-    signal: AbortSignal.timeout(PATIENCE),
-  });
+async function graph(token, path, body) {
+  const headers = { Authorization: `Bearer ${token}` };
+  const sent = body && {
+    method: "POST", body: JSON.stringify(body),
+    headers: { ...headers, "Content-Type": "application/json" },
+  };
+  const signal = AbortSignal.timeout(PATIENCE);
+  const answer = await fetch(GRAPH + path, { headers, ...sent, signal });
   return { status: answer.status, body: await answer.json() };
 }
+
+/** Registers an app with an API of its own and a secret. */
+async function middleTier() {
+  const { accessToken } = await silently(["Application.ReadWrite.All"]);
+  const post = async (path, body) => {
+    const answer = await graph(accessToken, path, body);
+    ok(answer.status < 300, JSON.stringify(answer));
+    return answer.body;
+  };
+  const offered = {
+    id: randomUUID(), type: "User", value: "Orders.Read", isEnabled: true,
+    adminConsentDisplayName: "Read orders", adminConsentDescription: "Read orders",
+  };
+  const uri = "https://contoso.com/orders";
+  const { id, appId } = await post("/applications", {
+    displayName: "Orders", identifierUris: [uri], api: { oauth2PermissionScopes: [offered] },
+  });
+  const principal = await post("/servicePrincipals", { appId });
+  const { secretText } = await post(`/applications/${id}/addPassword`, {});
+  const auth = { clientId: appId, clientSecret: secretText, ...at };
+  return {
+    appId,
+    scope: `${uri}/Orders.Read`,
+    onBehalfOf: (oboAssertion) => new seven.ConfidentialClientApplication({ auth })
+      .acquireTokenOnBehalfOf({ oboAssertion, scopes: ["User.Read"], skipCache: true }),
+    grant: () => post("/oauth2PermissionGrants", {
+      clientId: principal.id, consentType: "Principal", principalId: DANA.id, scope: "User.Read",
+      resourceId: tenant.apps.find((one) => one.displayName === "Microsoft Graph").servicePrincipal,
+    }),
+  };
+}
+
+const claims = (token) => JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
 
 /** The refusal must be of the class that tells apps to ask the person again. */
 async function wantsPerson(library, attempt, number, suberror) {
@@ -120,6 +156,24 @@ const checks = {
     same(wide.fromCache, false);
     same((await graph(wide.accessToken, "/users?$top=1")).status, 200);
     await wantsPerson(seven, silently(["Mail.Send"]), 65001, "consent_required");
+  },
+
+  async "an API calls Graph on behalf of its caller once that was consented to"() {
+    const api = await middleTier();
+    // The person accepts, who is asked whether the client may call the API.
+    const { accessToken } = await client.acquireTokenInteractive({
+      scopes: [api.scope], openBrowser: browser("dana"), account: dana,
+    });
+    await wantsPerson(seven, api.onBehalfOf(accessToken), 65001, "consent_required");
+    await api.grant();
+    const got = await api.onBehalfOf(accessToken);
+    const told = claims(got.accessToken);
+    same([told.appid, told.oid, told.idtyp], [api.appId, DANA.id, "user"]);
+    ok(told.scp.split(" ").includes("User.Read"), told.scp);
+    same((await graph(got.accessToken, "/me")).body.id, DANA.id);
+    // What was issued for Graph proves nothing to the API.
+    const other = (await silently(["User.Read"])).accessToken;
+    await refused(api.onBehalfOf(other), /invalid_grant.*AADSTS50013/);
   },
 
   async "a person who declines gives the app an error and no account"() {
