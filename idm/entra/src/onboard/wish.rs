@@ -302,6 +302,6 @@ pub(super) mod tests {
         assert_eq!(at(&OnboardStep::User), Some(0));
         let first_role = steps.iter().position(|one| matches!(one, OnboardStep::Role(_)));
         assert!(at(&OnboardStep::Credential) < first_role);
-        assert_eq!(steps.len(), 13, "{steps:?}");
+        assert_eq!(steps.len(), 14, "{steps:?}");
     }
 }

@@ -201,9 +201,12 @@ impl Onboarding<'_> {
         let failed = |cause| OnboardError::of(step, cause);
         let mark = self.steps.mark(step).cloned();
         let begun = mark == Some(Mark::Begun);
-        let mut seen = if begun {
-            // Perhaps it was made a moment ago, and the directory is behind.
-            self.look_until_there(step, known, api, tell).await.map_err(failed)?
+        let mut seen = if begun && matches!(step, OnboardStep::App(_)) {
+            // Perhaps it was made a moment ago, and the directory is behind. Everything else can be
+            // there only once, and the directory says so when it is made again.
+            let mut pauses = self.pauses();
+            pauses.left /= 3;
+            self.look_while(step, known, api, pauses, tell).await.map_err(failed)?
         } else {
             self.eye().find(step, known, api).await.map_err(failed)?
         };
@@ -343,7 +346,17 @@ impl Onboarding<'_> {
         api: &GraphApi,
         tell: &mut dyn FnMut(Told<'_>),
     ) -> Result<Option<Seen>, GraphError> {
-        let mut pauses = self.pauses();
+        self.look_while(step, known, api, self.pauses(), tell).await
+    }
+
+    async fn look_while(
+        &self,
+        step: &OnboardStep,
+        known: &Known,
+        api: &GraphApi,
+        mut pauses: Pauses,
+        tell: &mut dyn FnMut(Told<'_>),
+    ) -> Result<Option<Seen>, GraphError> {
         loop {
             let seen = self.eye().find(step, known, api).await;
             let asked = match &seen {
