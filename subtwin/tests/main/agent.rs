@@ -125,8 +125,9 @@ impl Agent {
         for part in ["[Ada] ", "five directory objects", "one seat", "not pooled"] {
             assert!(told.text.contains(part), "{part}: {}", told.text);
         }
-        let from = told.text.find("https://localhost").unwrap();
-        let url = told.text[from..].split(['<', ' ']).next().unwrap().replace("&amp;", "&");
+        let (_, rest) = told.text.split_once("https://localhost").unwrap();
+        let rest = rest.split(['<', ' ']).next().unwrap();
+        let url = format!("https://localhost{rest}").replace("&amp;", "&");
         let body = json!({"url": url, "as": DANA, "follow": true});
         self.stage.control.post("sign-in", &body).await;
         self.hears(ADA, 0, "It is me, Ada").await;
