@@ -130,6 +130,9 @@ pub struct Keys {
 pub enum KeysCommand {
     /// Make a key.
     New(NewKey),
+    /// Put a new certificate in the place of the one a person's agent proves itself with. The agent
+    /// must not run.
+    Rotate(Rotate),
     /// Seal a twin's state with another key. The twin must not run; the old key opens nothing
     /// afterwards. Interrupted, it can be run again.
     Rewrap(Rewrap),
@@ -149,6 +152,17 @@ pub struct NewKey {
     /// output has the key.
     #[arg(long, value_name = "VARIABLE")]
     pub env: Option<String>,
+}
+
+/// Options of `subtwin keys rotate`.
+#[derive(Clone, Debug, Args)]
+pub struct Rotate {
+    /// The agent's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// How whoever may change its blueprint signs in.
+    #[command(flatten)]
+    pub way: HowToSignIn,
 }
 
 /// Options of `subtwin keys rewrap`.

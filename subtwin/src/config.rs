@@ -1,5 +1,6 @@
 //! The configuration of one twin, read from a TOML file.
 
+mod agent;
 mod bot;
 
 use std::fs;
@@ -12,11 +13,12 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use subtwin_confirm::{Answers, Language, Limits};
 use subtwin_entra::{NationalCloud, Pace};
-use subtwin_kernel::{AppId, ChatId, GroupId, TenantId, Tool, TwinId};
+use subtwin_kernel::{AppId, GroupId, TenantId, Tool, TwinId};
 use subtwin_policy::Policies;
 use url::Url;
 use uuid::Uuid;
 
+pub use agent::Agent;
 pub use bot::Bot;
 
 /// One twin. Relative paths count from the file's own directory.
@@ -85,45 +87,6 @@ impl Default for Twin {
             admin_app: AppId::new(Uuid::nil()),
         }
     }
-}
-
-/// A person's own agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Agent {
-    /// What people call it.
-    pub name: String,
-    /// Its owner's user principal name.
-    pub owner: String,
-    /// The app registration through which it uses its owner's token: a public client of its own, so
-    /// that the tenant's log tells it from its owner's other apps.
-    pub app: AppId,
-    /// The one conversation it listens to while it has no account of its own.
-    pub watch: ChatId,
-    /// What its messages begin with while they carry its owner's name.
-    #[serde(default)]
-    pub mark: Option<String>,
-    /// The user principal name its own account will have.
-    pub upn: String,
-    /// Where the account is used: an ISO 3166 code of two letters, on which licences depend.
-    pub usage_location: String,
-    /// The app registration through which whoever makes agents signs in.
-    pub installer: AppId,
-    /// Minutes in which the old conversation is still listened to after the change.
-    #[serde(default = "ten")]
-    pub hears_on_minutes: u64,
-}
-
-impl Agent {
-    /// What its messages begin with.
-    #[must_use]
-    pub fn mark(&self) -> String {
-        self.mark.clone().unwrap_or_else(|| format!("[{}] ", self.name))
-    }
-}
-
-const fn ten() -> u64 {
-    10
 }
 
 /// Where the cloud is.
@@ -478,11 +441,10 @@ impl Config {
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         ensure!(!self.tools.is_empty(), "`tools` is empty: the twin could do nothing");
         match &self.agent {
-            Some(agent) => ensure!(
-                agent.usage_location.len() == 2
-                    && agent.usage_location.bytes().all(|b| b.is_ascii_uppercase()),
-                "`agent.usage_location` must be two capital letters, such as US"
-            ),
+            Some(agent) => {
+                agent.check()?;
+                ensure!(self.bot.is_none(), "an `agent` is not reached as a `bot`: leave one out");
+            }
             None => ensure!(
                 self.twin != Twin::default(),
                 "the configuration has neither `twin` nor `agent`: who is the twin?"

@@ -69,6 +69,32 @@ impl Control {
         self.post("sign-in", &body).await.map(drop)
     }
 
+    /// Somebody writes into a chat that exists; gives the chat's id.
+    ///
+    /// # Errors
+    /// When the sandbox does not answer or refuses.
+    pub async fn say_to(&self, from: &str, to: &str, text: &str) -> anyhow::Result<String> {
+        let said = self.post("say", &json!({"as": from, "to": to, "text": text})).await?;
+        let chat = said.get("chat").and_then(Value::as_str).context("no chat in the answer")?;
+        Ok(chat.to_owned())
+    }
+
+    /// As [`Self::say`], with a body of the caller's.
+    ///
+    /// # Errors
+    /// When the sandbox does not answer or refuses.
+    pub async fn say_with(&self, body: &Value) -> anyhow::Result<()> {
+        self.post("say", body).await.map(drop)
+    }
+
+    /// An administrator blocks an account, or lets it in again.
+    ///
+    /// # Errors
+    /// When the sandbox does not answer or knows nobody of this name.
+    pub async fn enable(&self, person: &str, enabled: bool) -> anyhow::Result<()> {
+        self.post(&format!("users/{person}"), &json!({"enabled": enabled})).await.map(drop)
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let value = self.answer(path, self.http.get(format!("{}/{path}", self.base))).await?;
         serde_json::from_value(value).with_context(|| format!("`{path}` is not as expected"))
@@ -147,7 +173,10 @@ pub struct Person {
 
 /// A conversation.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Chat {
+    /// Its id.
+    pub id: String,
     /// Its messages, oldest first.
     pub messages: Vec<Message>,
 }
@@ -163,9 +192,12 @@ pub struct Message {
 
 /// Who wrote a message.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Author {
     /// Object id.
     pub id: UserId,
+    /// Display name.
+    pub display_name: String,
 }
 
 /// What really happened.

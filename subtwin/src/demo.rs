@@ -1,5 +1,6 @@
 //! `subtwin demo`: a whole tenant and a twin in it, on this machine.
 
+mod identity;
 mod play;
 mod stories;
 
@@ -22,6 +23,10 @@ use crate::{cli, run, sandbox, say, sign_in};
 /// When it cannot start, or the story does not go as told.
 pub fn command(options: &cli::Demo) -> anyhow::Result<()> {
     run::log_to_stderr("warn");
+    if options.script.as_deref() == Some(identity::NAME) {
+        let place = Place::new(options.keep.as_deref())?;
+        return run::runtime()?.block_on(identity::play(options, &place.0));
+    }
     let story = options.script.as_deref().map(stories::by_name).transpose()?;
     let place = Place::new(options.keep.as_deref())?;
     run::runtime()?.block_on(async {

@@ -10,7 +10,7 @@ use subtwin_store::{
 };
 
 use crate::config::{Config, KeyPlace, is_variable};
-use crate::{cli, run, say};
+use crate::{cli, promote, run, say};
 
 /// Makes a key, or puts another one in its place.
 ///
@@ -22,9 +22,10 @@ pub fn command(keys: &cli::Keys) -> anyhow::Result<()> {
         (Some(cli::KeysCommand::New(new)), _) => {
             make(new.file.as_deref(), new.keyring.as_deref(), new.env.as_deref())
         }
+        (Some(cli::KeysCommand::Rotate(rotate)), _) => promote::rotate(rotate),
         (Some(cli::KeysCommand::Rewrap(rewrap)), _) => run::runtime()?.block_on(seal_anew(rewrap)),
         (None, Some(file)) => make(Some(file), None, None),
-        (None, None) => bail!("say what to do with keys: `new` or `rewrap`"),
+        (None, None) => bail!("say what to do with keys: `new`, `rotate` or `rewrap`"),
     }
 }
 

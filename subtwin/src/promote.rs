@@ -90,6 +90,29 @@ pub fn demote(options: &cli::Demote) -> anyhow::Result<()> {
     })
 }
 
+/// Puts a new certificate in the place of the one in force.
+///
+/// # Errors
+/// When nobody who may change the blueprint signs in, or a step cannot be done. The old one works on.
+pub fn rotate(options: &cli::Rotate) -> anyhow::Result<()> {
+    run::log_to_stderr("warn");
+    let (config, agent) = agents(&options.config)?;
+    run::runtime()?.block_on(async {
+        let base = Foundations::lay(&config)?;
+        let was = life::progress(&base.store).await?;
+        let owner = owner_of(&was).with_context(|| format!("the agent is {was}"))?;
+        let way = Way::wanted(&options.way, false, Browser::find());
+        let graph = provisioner::sign_in_here(&config, &agent, &base, way).await?;
+        let making = life::provisioning(&config, &agent, &base, owner, graph);
+        making.rotate().await?;
+        let ends = making.key_ends().await?;
+        base.store.close().await;
+        let ends = ends.map(|at| at.to_string()).unwrap_or_default();
+        say::line(format_args!("{} has a new certificate, good until {ends}", agent.name));
+        Ok(())
+    })
+}
+
 fn agents(file: &std::path::Path) -> anyhow::Result<(Config, Agent)> {
     let config = Config::read(file)?;
     let agent = config.agent.clone().with_context(|| {

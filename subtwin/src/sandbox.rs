@@ -134,7 +134,7 @@ pub(crate) async fn config_for(
 }
 
 /// What makes another twin in a sandbox tenant, with the people of the sample one.
-async fn write_onboarding(
+pub(crate) async fn write_onboarding(
     running: &Running,
     control: &Control,
     ca_dir: Option<&Path>,

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use subtwin_kernel::{AppId, Clock, Entropy, TenantId, UserId};
 
-use crate::token::{App, ClientKey, Credential, TokenClient};
+use crate::token::{App, ClientKey, Credential, Expected, Grant, TokenClient};
 use crate::{AgentId, Cloud, Graph, GraphError, TokenStore};
 pub use made::{Thing, Things};
 pub use seat::{Seat, seats};
@@ -235,10 +235,81 @@ impl Provisioning {
                 self.save(&made).await?;
             }
         }
-        for name in [Things::NAME, KEY] {
+        for name in [Things::NAME, KEY, NEXT_KEY] {
             self.kept.forget(name).await.map_err(|_| Stuck::at(Stage::Blueprint, Because::Kept))?;
         }
         Ok(())
+    }
+
+    /// Puts a new key in the place of the one in force, without a moment in which none works: the new
+    /// one is made and sealed, registered beside the old, used, and only then is the old one taken
+    /// away. Interrupted, it goes on where it was.
+    ///
+    /// # Errors
+    /// When a step cannot be done; the key in force works on.
+    pub async fn rotate(&self) -> Result<(), Stuck> {
+        let stage = Stage::Certificate;
+        let kept = || Stuck::at(stage, Because::Kept);
+        let made = self.load().await?;
+        let blueprint = made.id(Stage::Blueprint).ok_or_else(kept)?;
+        let app = made.blueprint_app().ok_or_else(kept)?;
+        let next = match self.kept.load(NEXT_KEY).await.map_err(|_| kept())? {
+            Some(text) => ClientKey::from_text(&text).map_err(|_| kept())?,
+            None => self.new_key(NEXT_KEY).await?,
+        };
+        let mut pauses = Pauses::new(self.pace, self.pace.step);
+        let registered = async || -> Result<(), GraphError> {
+            let there = self.certificates(blueprint).await?;
+            let id = next.id.to_string();
+            match there.iter().any(|it| it.get("keyId").and_then(|it| it.as_str()) == Some(&id)) {
+                true => Ok(()),
+                false => self.register(blueprint, &[&next]).await,
+            }
+        };
+        while let Err(error) = registered().await {
+            let (because, again) = stuck::judge(stage, &error);
+            match if again { pauses.next(stuck::asked(&error)) } else { None } {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(Stuck { cause: Some(error), ..Stuck::at(stage, because) }),
+            }
+        }
+        // The token service may hear of it a little later.
+        let key = next.assertion_key().map_err(|_| kept())?;
+        let client = self.client(app, Credential::Certificate(key));
+        let scopes = [self.cloud.graph_scope()];
+        while let Err(cause) = client.token(Grant::ClientCredentials, &scopes, Expected::App).await
+        {
+            let Some(pause) = pauses.next(None) else {
+                let operation = "get a token with the new key".to_owned();
+                let cause = Some(GraphError::NoToken { operation, cause: cause.into() });
+                return Err(Stuck { cause, ..Stuck::at(stage, Because::Silent) });
+            };
+            tokio::time::sleep(pause).await;
+        }
+        self.kept.save(KEY, &next.to_text()).await.map_err(|_| kept())?;
+        // What it did not make itself stays.
+        let old = made.id(Stage::Certificate).filter(|old| **old != next.id.to_string());
+        if let Some(old) = old {
+            while let Err(error) = self.unregister(blueprint, old).await {
+                let (because, again) = stuck::judge(stage, &error);
+                match if again { pauses.next(stuck::asked(&error)) } else { None } {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => return Err(Stuck { cause: Some(error), ..Stuck::at(stage, because) }),
+                }
+            }
+        }
+        let mut made = made.clone();
+        made.note(stage, Thing::new(next.id.to_string()));
+        self.save(&made).await?;
+        self.kept.forget(NEXT_KEY).await.map_err(|_| kept())
+    }
+
+    /// When the key in force ends.
+    ///
+    /// # Errors
+    /// When what was sealed cannot be read.
+    pub async fn key_ends(&self) -> Result<Option<jiff::Timestamp>, Stuck> {
+        Ok(self.key().await?.map(|key| key.not_after))
     }
 
     /// The blueprint's client, with the sealed key.
@@ -412,3 +483,5 @@ pub const PROVISIONER_SCOPES: [&str; 13] = [
 ];
 /// The name under which the blueprint's key is sealed.
 const KEY: &str = "agent/key";
+/// The same of the one that takes its place.
+const NEXT_KEY: &str = "agent/key-next";

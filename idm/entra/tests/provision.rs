@@ -283,3 +283,33 @@ async fn what_stands_in_the_way_is_named_with_its_remedy() {
     assert_eq!((stuck.stage, stuck.because), (Stage::Blueprint, Because::Quota));
     assert_eq!(world.things().await, [0; 4]);
 }
+
+#[tokio::test]
+async fn a_new_key_takes_the_place_of_the_old_one_without_a_gap() {
+    for fault in ["", "failAfterNext", "failBeforeNext", "cutAfterNext"] {
+        let world = World::new().await;
+        let before = world.make().await.unwrap();
+        let token = async |agent: &subtwin_entra::Agent| {
+            let tokens =
+                Tokens::of_agent(agent.blueprint.clone(), agent.id, world.cloud.graph_scope());
+            let entropy = Arc::new(SystemEntropy::default());
+            let graph = Graph::new(world.cloud.clone(), tokens, entropy);
+            graph.get::<Value>(&Read::at("/v1.0/me")).await
+        };
+        if !fault.is_empty() {
+            world.control("faults", json!({fault: 1})).await;
+        }
+        // Killed somewhere, and again from there.
+        let _ =
+            tokio::time::timeout(Duration::from_millis(150), world.provisioning().rotate()).await;
+        // Whatever is in force works.
+        token(&world.provisioning().made().await.unwrap().unwrap()).await.unwrap();
+        world.provisioning().rotate().await.unwrap();
+        let after = world.provisioning().made().await.unwrap().unwrap();
+        token(&after).await.unwrap();
+        assert!(token(&before).await.is_err(), "the old key still works ({fault})");
+        let blueprints =
+            world.list("/v1.0/applications/microsoft.graph.agentIdentityBlueprint").await;
+        assert_eq!(blueprints[0]["keyCredentials"].as_array().unwrap().len(), 1, "{fault}");
+    }
+}

@@ -229,7 +229,7 @@ impl Teller {
 }
 
 /// The words of stored HTML, one line per paragraph.
-fn readable(html: &str) -> String {
+pub(super) fn readable(html: &str) -> String {
     let text = html.replace("</p>", "\n").replace("<br>", "\n");
     let mut plain = String::new();
     let mut in_tag = false;

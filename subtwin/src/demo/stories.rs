@@ -45,7 +45,8 @@ pub(super) fn by_name(name: &str) -> anyhow::Result<&'static Story> {
     match STORIES.iter().find(|story| story.name == name) {
         Some(story) => Ok(story),
         None => {
-            let names: Vec<&str> = STORIES.iter().map(|story| story.name).collect();
+            let mut names: Vec<&str> = STORIES.iter().map(|story| story.name).collect();
+            names.push(super::identity::NAME);
             bail!("there is no story named `{name}`; there is: {}", names.join(", "))
         }
     }

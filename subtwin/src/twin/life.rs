@@ -94,7 +94,13 @@ impl Life {
                 }
             }
             ActsAs::Agent(id) => {
-                let made = self.provisioning(nobody(self)).made().await?;
+                let provisioning = self.provisioning(nobody(self));
+                if let Some(ends) = provisioning.key_ends().await?
+                    && ends.duration_since(self.common.base.clock.now()) < SOON
+                {
+                    tracing::warn!(%ends, "the certificate ends soon; run `subtwin keys rotate`");
+                }
+                let made = provisioning.made().await?;
                 let made = made.filter(|made| made.id == id);
                 let made = made.context("what the agent's account was made of is not there")?;
                 let ready = self.own(&made).await?;
@@ -588,6 +594,8 @@ pub(crate) const OWNERS_TOKEN: &str = "token/owner";
 const PROGRESS: &str = "identity";
 /// How many days the blueprint's certificate is good for.
 const KEY_DAYS: u16 = 180;
+/// How long before its end the certificate is spoken of.
+const SOON: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
 /// How long the old conversation is asked for a quiet moment, and how often.
 const SWAP_WAIT: Duration = Duration::from_millis(800);
 const SWAP_TRIES: u32 = 75;

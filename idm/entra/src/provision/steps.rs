@@ -195,18 +195,32 @@ impl Provisioning {
         self.provisioner.patch(&path, &json!({"keyCredentials": all})).await.map(drop)
     }
 
+    /// Takes one certificate of the blueprint away.
+    pub(super) async fn unregister(&self, blueprint: &str, key: &str) -> Result<(), GraphError> {
+        let mut all = self.certificates(blueprint).await?;
+        all.retain(|it| text(it, "keyId") != Some(key));
+        let path = format!("/v1.0/applications/{}", segment(blueprint));
+        self.provisioner.patch(&path, &json!({"keyCredentials": all})).await.map(drop)
+    }
+
     /// The key, made and sealed before the directory hears of it.
     async fn first_key(&self) -> Result<ClientKey, Failed> {
-        if let Some(key) = self.key().await? {
-            return Ok(key);
+        match self.key().await? {
+            Some(key) => Ok(key),
+            None => Ok(self.new_key(KEY).await?),
         }
-        let (name, now, days) = (self.order.name.clone(), self.clock.now(), self.order.key_days);
+    }
+
+    /// Another key, sealed under `name`.
+    pub(super) async fn new_key(&self, name: &str) -> Result<ClientKey, Stuck> {
+        let (subject, now, days) = (self.order.name.clone(), self.clock.now(), self.order.key_days);
         let entropy = std::sync::Arc::clone(&self.entropy);
         let kept = || Stuck::at(Stage::Certificate, Because::Kept);
-        let making =
-            tokio::task::spawn_blocking(move || ClientKey::generate(&name, now, days, &*entropy));
+        let making = tokio::task::spawn_blocking(move || {
+            ClientKey::generate(&subject, now, days, &*entropy)
+        });
         let key = making.await.ok().and_then(Result::ok).ok_or_else(kept)?;
-        self.kept.save(KEY, &key.to_text()).await.map_err(|_| kept())?;
+        self.kept.save(name, &key.to_text()).await.map_err(|_| kept())?;
         Ok(key)
     }
 
