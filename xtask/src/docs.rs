@@ -19,13 +19,14 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use cargo_metadata::MetadataCommand;
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "docs/admin/README.md",
     "docs/admin/policy.md",
     "docs/operator/README.md",
     "docs/operator/runbooks.md",
     "docs/developer/README.md",
+    "docs/developer/agent.md",
     "docs/auditor/README.md",
     "docs/auditor/traces.md",
 ];

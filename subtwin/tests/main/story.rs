@@ -125,3 +125,18 @@ fn holds_refresh_token(text: &str) -> bool {
 fn receipt(text: &str) -> &str {
     text.split_once("(receipt ").unwrap().1.split_once(')').unwrap().0
 }
+
+#[tokio::test]
+async fn the_story_of_two_identities_goes_as_told() {
+    let output = tokio::task::spawn_blocking(|| {
+        succeed(program().args(["demo", "--script", "identity", "--json"]))
+    });
+    let told = String::from_utf8(output.await.unwrap().stdout).unwrap();
+    let scenes = told.lines().filter(|line| line.contains("\"event\":\"scene\"")).count();
+    assert_eq!(scenes, 9, "{told}");
+    for part in
+        ["none lost, none twice", "Gone.", "certificate, good until", "What stays elsewhere"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
