@@ -76,6 +76,21 @@ async fn an_agents_user_is_signed_in_by_three_steps_and_acts_as_itself() {
     let shop = Shop::granted("Chat.ReadWrite User.Read").await;
     let t1 = shop.t1().await;
     let t2 = shop.alone(&t1, EXCHANGE).await.text_of("access_token");
+    // Some clients say `requested_token_use`, some do not.
+    let form = [
+        ("grant_type", "user_fic"),
+        ("client_id", shop.agent.as_str()),
+        ("client_assertion_type", shop::ASSERTION),
+        ("client_assertion", t1.as_str()),
+        ("user_federated_identity_credential", t2.as_str()),
+        ("user_id", shop.user.as_str()),
+        ("requested_token_use", "on_behalf_of"),
+        ("scope", "https://graph.microsoft.com/User.Read offline_access openid profile"),
+    ];
+    let answer = shop.cloud.token(&form).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let scope = answer.text_of("scope");
+    assert_eq!(scope, "https://graph.microsoft.com/User.Read openid profile");
     for who in [("user_id", shop.user.as_str()), ("username", UPN)] {
         let answer = shop.as_user(&t1, &t2, who, DEFAULT).await;
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -256,14 +271,51 @@ async fn the_plain_collection_takes_a_typed_body_with_the_right_header() {
 
 #[tokio::test]
 async fn the_logs_show_a_user_and_a_service_principal_and_mark_no_agent() {
-    let shop = Shop::granted("User.Read Chat.Create Chat.ReadWrite").await;
+    let shop = Shop::granted("LicenseAssignment.ReadWrite.All User.Read").await;
     shop.cloud.faults(json!({"auditDelayMs": 0})).await;
-    let path = format!("/v1.0/applications/{}/addPassword", shop.object);
-    shop.call(Method::POST, &path, json!({})).await;
+    // The agent's user takes a licence away; the identity signs somebody out.
+    let role = json!({
+        "principalId": shop.user,
+        "roleDefinitionId": "4d6ac14f-3453-41d0-bef9-a3e0c569773a",
+        "directoryScopeId": "/",
+    });
+    let path = "/v1.0/roleManagement/directory/roleAssignments";
+    assert_eq!(shop.call(Method::POST, path, role).await.status, 201);
+    let revoke = json!({
+        "principalId": shop.agent,
+        "resourceId": shop.graph,
+        "appRoleId": "77f3a031-c388-4f99-b373-dc68676a979e",
+    });
+    let path = format!("/v1.0/servicePrincipals/{}/appRoleAssignments", shop.agent);
+    assert_eq!(shop.call(Method::POST, &path, revoke).await.status, 201);
     let token = shop.three_hops(DEFAULT).await.text_of("access_token");
-    assert_eq!(shop.cloud.graph(Method::GET, "/v1.0/me", &token).await.status, 200);
+    assert_eq!(claims(&token)["wids"], json!(["4d6ac14f-3453-41d0-bef9-a3e0c569773a"]));
+    let sarah = "/v1.0/users/sarah.lin@contoso.com";
+    let held = shop.call(Method::GET, &format!("{sarah}/licenseDetails"), Value::Null).await.json();
+    let body = json!({"addLicenses": [], "removeLicenses": [held["value"][0]["skuId"]]});
+    let taken = post(&shop.cloud, &token, &format!("{sarah}/assignLicense"), &body).await;
+    assert_eq!(taken.status, 200, "{taken:?}");
+    let alone = shop.alone(&shop.t1().await, DEFAULT).await.text_of("access_token");
+    let out = post(&shop.cloud, &alone, &format!("{sarah}/revokeSignInSessions"), &json!({})).await;
+    assert_eq!(out.status, 200, "{out:?}");
+
     let cli = shop.cloud.password(crate::cloud::CLI, "dana@contoso.com", "AuditLog.Read.All");
     let cli = cli.await.text_of("access_token");
+    let path = "/v1.0/auditLogs/directoryAudits?$top=20";
+    let log = shop.cloud.graph(Method::GET, path, &cli).await.json();
+    let rows = log["value"].as_array().expect("rows");
+    let by = |activity: &str| {
+        let found = rows.iter().find(|row| row["activityDisplayName"] == activity);
+        found.unwrap_or_else(|| panic!("no {activity} in {log}"))["initiatedBy"].clone()
+    };
+    let user = by("Change user license");
+    assert_eq!((&user["user"]["id"], &user["app"]), (&json!(shop.user), &Value::Null));
+    assert_eq!(user["user"]["userPrincipalName"], UPN);
+    assert_eq!(user["user"]["agentType"], "notAgentic");
+    let app = by("Update StsRefreshTokenValidFrom Timestamp");
+    assert_eq!(app["app"]["servicePrincipalId"], shop.agent);
+    assert_eq!(app["user"], Value::Null);
+
     // Only beta shows sign-ins without a person at a screen.
     let path = format!(
         "/beta/auditLogs/signIns?$filter=appId eq '{}' and signInEventTypes/any(t:t ne 'x')",
@@ -272,11 +324,9 @@ async fn the_logs_show_a_user_and_a_service_principal_and_mark_no_agent() {
     let log = shop.cloud.graph(Method::GET, &path, &cli).await.json();
     let rows = log["value"].as_array().expect("rows");
     let users: Vec<_> = rows.iter().map(|row| row["userId"].as_str().unwrap_or("")).collect();
-    assert_eq!(users, [shop.user.as_str(), ""], "{log}");
+    assert_eq!(users, ["", shop.user.as_str(), ""], "{log}");
     let kinds: Vec<_> = rows.iter().map(|row| &row["signInEventTypes"][0]).collect();
-    assert_eq!(kinds, ["nonInteractiveUser", "servicePrincipal"], "{log}");
-    let rows = shop.cloud.graph(Method::GET, "/v1.0/auditLogs/directoryAudits", &cli).await;
-    assert!(!rows.text.contains("agentic\""), "{rows:?}");
+    assert_eq!(kinds, ["servicePrincipal", "nonInteractiveUser", "servicePrincipal"], "{log}");
 }
 
 #[tokio::test]

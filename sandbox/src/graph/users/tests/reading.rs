@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{READ, bad, denied, gone, unsupported};
+use crate::graph::model::conforms;
 use crate::graph::testing::{Bench, each};
 
 #[test]
@@ -494,4 +495,22 @@ fn what_a_token_may_not_see_it_may_not_ask_about() {
     assert_eq!(count(READ).ok(), 1);
     let users = bench.by("doug", "User.ReadBasic.All", "GET", "users/$count?$filter=city eq 'x'");
     assert_eq!(users.header("ConsistencyLevel", "eventual").refused(), denied());
+}
+
+#[test]
+fn a_guests_two_addresses_meet_in_identities_only() {
+    let bench = Bench::new();
+    let world = bench.world();
+    let guest = world.tenant.people.iter().find(|user| user.guest).unwrap().clone();
+    drop(world);
+    let path = format!("users/{}?$select=identities", guest.id);
+    let shown = bench.by("sam", "User.Read.All", "GET", &path).ok();
+    assert_eq!(conforms("user", &shown), Vec::<String>::new());
+    let identities = shown["identities"].as_array().unwrap();
+    let ids: Vec<_> = identities.iter().map(|one| &one["issuerAssignedId"]).collect();
+    assert_eq!(ids, [&json!(guest.upn), &json!(guest.mail.unwrap())]);
+    assert_eq!(identities[1]["signInType"], "federated");
+    let member =
+        bench.by("sam", "User.Read.All", "GET", "users/doug@contoso.com?$select=identities");
+    assert_eq!(member.ok()["identities"].as_array().unwrap().len(), 1);
 }
