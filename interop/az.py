@@ -282,8 +282,19 @@ def a_secret_signs_the_app_in_until_it_is_deleted():
     app, login = as_itself("secret", ["--password", made["secret"]])
     (account,) = app(*login)
     same(account["user"], {"name": made["app"], "type": "servicePrincipal"})
-    _, late = as_itself("late", ["--password", first["password"]])
-    assert "AADSTS7000215" in Shell("late").refused(*late)[0]
+    late, login = as_itself("late", ["--password", first["password"]])
+    assert "AADSTS7000215" in late.refused(*login)[0]
+
+
+def a_secret_of_its_service_principal_signs_the_app_in_as_well():
+    new = AZ_DANA("ad", "sp", "credential", "reset", "--id", made["app"])
+    (listed,) = AZ_DANA("ad", "sp", "credential", "list", "--id", made["app"])
+    same(listed["hint"], new["password"][:3])
+    app, login = as_itself("principal", ["--password", new["password"]])
+    same(app(*login)[0]["user"]["name"], made["app"])
+    AZ_DANA("ad", "sp", "credential", "delete", "--id", made["app"], "--key-id", listed["keyId"])
+    late, login = as_itself("late principal", ["--password", new["password"]])
+    assert "AADSTS7000215" in late.refused(*login)[0]
 
 
 def a_certificate_that_the_command_line_makes_signs_the_app_in():
@@ -334,8 +345,8 @@ def an_app_and_its_principal_are_deleted():
     app = made["app"]
     AZ_DANA("ad", "sp", "delete", "--id", app)
     same(AZ_DANA("ad", "sp", "list", "--spn", app), [])
-    _, login = as_itself("gone", ["--password", made["secret"]])
-    assert "AADSTS700016" in Shell("gone").refused(*login)[0]
+    gone, login = as_itself("gone", ["--password", made["secret"]])
+    assert "AADSTS700016" in gone.refused(*login)[0]
     AZ_DANA("ad", "app", "delete", "--id", app)
     same(AZ_DANA("ad", "app", "list", "--app-id", app), [])
     same(AZ_DANA.refused("ad", "app", "show", "--id", app)[1], 3)
@@ -396,6 +407,7 @@ judge([
     an_app_trusts_what_another_issuer_says_until_that_is_deleted,
     a_service_principal_is_made_found_and_switched,
     a_secret_signs_the_app_in_until_it_is_deleted,
+    a_secret_of_its_service_principal_signs_the_app_in_as_well,
     a_certificate_that_the_command_line_makes_signs_the_app_in,
     consent_for_everybody_lets_the_app_read,
     scopes_are_granted_anew_and_permissions_are_taken_back,

@@ -53,7 +53,7 @@ const JUDGES: &[Judge] = &[
         runs: Program::AzurePython,
         script: "az.py",
         on: Stage::Sandbox,
-        patience: Duration::from_secs(240),
+        patience: Duration::from_secs(480),
     },
     Judge {
         name: "m365",

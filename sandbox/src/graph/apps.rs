@@ -6,6 +6,7 @@ mod grants;
 mod manifest;
 mod owners;
 mod principals;
+mod secrets;
 #[cfg(test)]
 mod tests;
 

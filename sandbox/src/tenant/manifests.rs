@@ -3,6 +3,8 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::PasswordCredential;
+
 /// What is known of an application or a service principal beside what the sandbox acts on.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Manifest {
@@ -10,6 +12,8 @@ pub(crate) struct Manifest {
     pub(crate) said: Map<String, Value>,
     /// Users who own it.
     pub(crate) owners: BTreeSet<Uuid>,
+    /// Of a service principal: what its app may sign in with, beside what the registration has.
+    pub(crate) secrets: Vec<PasswordCredential>,
 }
 
 /// Manifests by object id. What nobody said anything about has none.

@@ -153,8 +153,10 @@ pub(super) fn authenticate(
     }
     if let Some(secret) = secret {
         let now = world.now();
-        let known =
-            application.and_then(|app| app.secrets.iter().find(|known| known.secret.is(secret)));
+        let own = application.map_or(&[][..], |app| &app.secrets);
+        let kept = world.tenant.manifests.get(client.principal);
+        let kept = kept.map_or(&[][..], |manifest| &manifest.secrets);
+        let known = own.iter().chain(kept).find(|known| known.secret.is(secret));
         return match known {
             Some(known) if known.end <= now => Err(Refusal::expired_key(client.app_id)),
             Some(_) => Ok(Proof::Secret),

@@ -3,21 +3,20 @@
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use super::secrets::MOST_CREDENTIALS;
 use super::{
-    GRAPH, READ, api, app_roles, manifest, may_write, owners, scopes, text, unimplemented,
+    GRAPH, READ, api, app_roles, manifest, may_write, owners, scopes, secrets, text, unimplemented,
 };
 use crate::graph::agents::{self, Part};
 use crate::graph::listing::Listing;
 use crate::graph::{Answer, Call, Handled, Problem};
 use crate::tenant::audit::events::{self, Trace, seconds};
-use crate::tenant::{
-    Application, Effect, KeyCredential, PasswordCredential, Secret, ServicePrincipal,
-};
+use crate::tenant::{Application, Effect, KeyCredential, ServicePrincipal};
 use crate::world::{Event, World};
 
 pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
@@ -216,54 +215,18 @@ fn delete(world: &mut World, call: &Call) -> Result<Answer, Problem> {
 fn add_password(world: &mut World, call: &Call) -> Result<Answer, Problem> {
     let at = position(world, call)?;
     permitted(world, call, at, |_| vec![Part::Credentials])?;
-    let asked = call.body.get("passwordCredential").unwrap_or(&Value::Null);
-    let now = world.now();
-    let end = match text(asked, "endDateTime").map(str::parse::<Timestamp>) {
-        None => now.saturating_add(TWO_YEARS).unwrap_or(Timestamp::MAX),
-        Some(Ok(end)) if end > now => end,
-        Some(_) => return Err(invalid("endDateTime")),
-    };
-    let (one, other, key) = (world.guid(), world.guid(), world.guid());
-    let mut bytes = one.as_bytes().to_vec();
-    bytes.extend_from_slice(other.as_bytes());
-    let encoded = URL_SAFE_NO_PAD.encode(bytes);
-    let (start, rest) = encoded.split_at_checked(3).unwrap_or((&encoded, ""));
-    let secret = format!("{start}8Q~{rest}");
-    let hint = start.to_owned();
-    let body = json!({
-        "customKeyIdentifier": null,
-        "displayName": text(asked, "displayName"),
-        "endDateTime": seconds(end),
-        "hint": hint,
-        "keyId": key,
-        "secretText": secret,
-        "startDateTime": seconds(now),
-    });
+    let (secret, answer) = secrets::made(world, call)?;
     let Some(application) = world.tenant.apps.applications.get_mut(at) else {
         return Err(Problem::not_found(call.segment(1)));
     };
     if application.secrets.len() >= MOST_CREDENTIALS {
         return Err(Problem::bad_request("The application has too many credentials."));
     }
-    application.secrets.push(PasswordCredential {
-        key_id: key,
-        display_name: text(asked, "displayName").map(str::to_owned),
-        hint,
-        secret: Secret::new(secret),
-        start: now,
-        end,
-    });
+    application.secrets.push(secret);
     let (id, name) = (application.id, application.display_name.clone());
     world.tenant.ledger.count(Effect::Object { deed: "secretAdded", object: id });
     events::application_changed(world, &Trace::of(call), id, &name, (CREDENTIALS, "Update"));
-    let context = "microsoft.graph.passwordCredential";
-    let mut answer = Map::new();
-    let address = format!("{}/v1.0/$metadata#{context}", call.origin);
-    answer.insert("@odata.context".to_owned(), json!(address));
-    if let Value::Object(fields) = body {
-        answer.extend(fields);
-    }
-    Ok(Answer::ok(Value::Object(answer)))
+    Ok(answer)
 }
 
 fn remove_password(world: &mut World, call: &Call) -> Result<Answer, Problem> {
@@ -274,9 +237,7 @@ fn remove_password(world: &mut World, call: &Call) -> Result<Answer, Problem> {
         return Err(Problem::not_found(call.segment(1)));
     };
     let secret = application.secrets.iter().position(|one| Some(one.key_id) == key);
-    let secret = secret.ok_or_else(|| {
-        Problem::bad_request("No password credential found with the given keyId.")
-    })?;
+    let secret = secret.ok_or_else(secrets::unknown)?;
     application.secrets.remove(secret);
     let (id, name) = (application.id, application.display_name.clone());
     world.tenant.ledger.count(Effect::Object { deed: "secretRemoved", object: id });
@@ -454,7 +415,7 @@ pub(crate) fn application(one: &Application, domain: &str) -> Value {
         "tags": [],
         "appRoles": [],
         "keyCredentials": one.keys.iter().map(key).collect::<Value>(),
-        "passwordCredentials": one.secrets.iter().map(secret).collect::<Value>(),
+        "passwordCredentials": one.secrets.iter().map(secrets::shown).collect::<Value>(),
         "requiredResourceAccess": required,
         "publicClient": {"redirectUris": uris(one.public_client)},
         "spa": {"redirectUris": []},
@@ -490,19 +451,5 @@ fn key(key: &KeyCredential) -> Value {
     })
 }
 
-fn secret(one: &PasswordCredential) -> Value {
-    json!({
-        "customKeyIdentifier": null,
-        "displayName": one.display_name,
-        "endDateTime": seconds(one.end),
-        "hint": one.hint,
-        "keyId": one.key_id,
-        "secretText": null,
-        "startDateTime": seconds(one.start),
-    })
-}
-
 /// With a dash of its own, as the log writes it.
 const CREDENTIALS: &str = "Update application – Certificates and secrets management ";
-const TWO_YEARS: SignedDuration = SignedDuration::from_hours(2 * 365 * 24);
-const MOST_CREDENTIALS: usize = 20;

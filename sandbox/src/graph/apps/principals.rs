@@ -7,7 +7,7 @@ use uuid::{Uuid, uuid};
 
 use super::{
     GRAPH, MANAGEMENT, READ, api, app_roles, grants, manifest, may_write, owners, resource_of,
-    text, unimplemented,
+    secrets, text, unimplemented,
 };
 use crate::graph::agents::{self, Cast};
 use crate::graph::listing::Listing;
@@ -35,6 +35,11 @@ pub(super) fn handle(world: &mut World, call: &Call) -> Handled {
         }
         ("GET", ["serviceprincipals", _, side @ ("approleassignments" | "approleassignedto")]) => {
             assignments(world, call, *side == "approleassignedto")
+        }
+        ("POST", ["serviceprincipals", _, action @ ("addpassword" | "removepassword")]) => {
+            let change = if *action == "addpassword" { secrets::add } else { secrets::remove };
+            let found = find(world, call).map(|one| (one.id, one.display_name.clone()));
+            found.and_then(|(id, name)| change(world, call, (id, &name)))
         }
         ("POST", ["serviceprincipals", _, "approleassignments" | "approleassignedto"]) => {
             assign(world, call)
@@ -335,6 +340,8 @@ fn shown(tenant: &Tenant, one: &ServicePrincipal) -> Value {
     let mut shown = service_principal(tenant, one);
     if let (Value::Object(shown), Some(kept)) = (&mut shown, tenant.manifests.get(one.id)) {
         shown.extend(kept.said.clone());
+        let secrets = kept.secrets.iter().map(secrets::shown).collect();
+        shown.insert("passwordCredentials".to_owned(), secrets);
     }
     shown
 }

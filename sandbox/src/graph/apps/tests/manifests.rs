@@ -186,3 +186,28 @@ fn roles_and_scopes_are_collections_and_assignments_are_expanded() {
     let other = list.replace("appRoleAssignments", "owners");
     assert_eq!(desk.refusal("GET", &other, Value::Null).0, 501);
 }
+
+#[test]
+fn a_service_principal_has_secrets_of_its_own() {
+    let desk = desk();
+    let id = principal(&desk, SAMPLE_DAEMON_APP);
+    let address = format!("servicePrincipals/{id}");
+    let add = format!("{address}/addPassword");
+    let made = desk.send("POST", &add, json!({})).unwrap().body.unwrap();
+    assert_eq!(conforms("passwordCredential", &made), Vec::<String>::new());
+    let secret = made["secretText"].as_str().unwrap();
+    let shown = desk.get(&address);
+    assert_eq!(shown["passwordCredentials"][0]["keyId"], made["keyId"]);
+    assert!(!shown.to_string().contains(secret));
+    let kept = desk.world().tenant.manifests.get(id).unwrap().secrets[0].secret.is(secret);
+    assert!(kept, "what was shown is what counts");
+    let app = application(&desk, SAMPLE_DAEMON_APP);
+    assert_eq!(desk.get(&app)["passwordCredentials"], json!([]));
+    let late = json!({"passwordCredential": {"endDateTime": "2001-01-01T00:00:00Z"}});
+    assert_eq!(desk.refusal("POST", &add, late).0, 400);
+    let remove = format!("{address}/removePassword");
+    let key = json!({"keyId": made["keyId"]});
+    assert_eq!(desk.send("POST", &remove, key.clone()).unwrap().status, 204);
+    assert_eq!(desk.refusal("POST", &remove, key).0, 400);
+    assert_eq!(desk.get(&address)["passwordCredentials"], json!([]));
+}
