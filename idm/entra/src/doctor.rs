@@ -1,12 +1,13 @@
 //! Looking whether a twin has all it needs from its directory, with its own tokens. Changes
 //! nothing.
 
+mod finding;
+mod roles;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use serde::{Deserialize, Serialize};
@@ -14,80 +15,12 @@ use subtwin_kernel::{Clock, Entropy, PrincipalKind, Secret, Tool, UserId};
 use uuid::Uuid;
 
 use crate::needs;
-use crate::onboard::DirectoryRole;
 use crate::{
     Cloud, Expected, Grant, Graph, GraphError, Issued, Read, TokenClient, TokenError, TokenStore,
     TokenStoreError, Tokens,
 };
-
-/// How something was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Verdict {
-    /// As it should be.
-    Good,
-    /// Worth knowing; the tools work.
-    Note,
-    /// Something does not work because of it.
-    Missing,
-}
-
-/// What one look found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Finding {
-    /// What was looked at, in a word or two.
-    pub about: String,
-    /// How it was found.
-    pub verdict: Verdict,
-    /// What was found, as a sentence.
-    pub says: String,
-    /// The tools that do not work because of it; with `Missing` and none, the whole twin.
-    #[serde(default)]
-    pub tools: Vec<Tool>,
-    /// What to do about it: a command, or where in the portal.
-    #[serde(default)]
-    pub remedy: Option<String>,
-}
-
-impl Finding {
-    /// All is well.
-    #[must_use]
-    pub fn good(about: &str, says: impl Into<String>) -> Self {
-        Self::new(about, Verdict::Good, says)
-    }
-
-    /// Something worth knowing.
-    #[must_use]
-    pub fn note(about: &str, says: impl Into<String>) -> Self {
-        Self::new(about, Verdict::Note, says)
-    }
-
-    /// Something is missing.
-    #[must_use]
-    pub fn missing(about: &str, says: impl Into<String>) -> Self {
-        Self::new(about, Verdict::Missing, says)
-    }
-
-    fn new(about: &str, verdict: Verdict, says: impl Into<String>) -> Self {
-        let (about, says) = (about.to_owned(), says.into());
-        Self { about, verdict, says, tools: Vec::new(), remedy: None }
-    }
-
-    /// The tools it is about.
-    #[must_use]
-    pub fn for_tools(mut self, tools: Vec<Tool>) -> Self {
-        self.tools = tools;
-        self
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
-        self
-    }
-}
+pub use finding::{Finding, Verdict};
+use roles::{held_roles, stands_for};
 
 /// One registration of the twin, as its token client sees it.
 #[derive(Debug)]
@@ -556,38 +489,6 @@ fn unreadable(about: &str, what: &str, error: &GraphError) -> Finding {
         .remedy("see what else is missing here; then try again")
 }
 
-/// The roles that are as good as this one for what the tools do with it, by template id (Entra page
-/// "built-in roles").
-fn stands_for(role: &str) -> Vec<Uuid> {
-    let others: &[Uuid] = match role {
-        "Helpdesk Administrator" => &[AUTHENTICATION, USER, PRIVILEGED_AUTHENTICATION],
-        "Authentication Administrator" => &[PRIVILEGED_AUTHENTICATION],
-        "License Administrator" | "Groups Administrator" => &[USER],
-        "Reports Reader" => &[GLOBAL_READER, SECURITY_READER, SECURITY],
-        _ => &[],
-    };
-    let own = DirectoryRole::by_name(role).map(|role| role.template);
-    own.into_iter().chain([GLOBAL]).chain(others.iter().copied()).collect()
-}
-
-/// The template ids in a token's `wids`. Graph's tokens are not ours to read and may change: `None`
-/// when it cannot be told.
-fn held_roles(access: &Secret) -> Option<BTreeSet<Uuid>> {
-    let payload = access.expose().split('.').nth(1)?;
-    let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    let claims: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
-    let wids = claims.get("wids")?.as_array()?.iter();
-    Some(wids.filter_map(|id| Uuid::try_parse(id.as_str()?).ok()).collect())
-}
-
-const GLOBAL: Uuid = uuid::uuid!("62e90394-69f5-4237-9190-012177145e10");
-const USER: Uuid = uuid::uuid!("fe930be7-5e62-47db-91af-98c3a49a38b1");
-const AUTHENTICATION: Uuid = uuid::uuid!("c4e39bd9-1100-46d3-8c65-fb160da0071f");
-const PRIVILEGED_AUTHENTICATION: Uuid = uuid::uuid!("7be44c8a-adaf-4e2a-84d6-ab2649e08a13");
-const GLOBAL_READER: Uuid = uuid::uuid!("f2ef992c-3afb-46b9-b7cf-a126ee74c451");
-const SECURITY_READER: Uuid = uuid::uuid!("5d6b6bb7-de71-4623-b4af-96380a352509");
-const SECURITY: Uuid = uuid::uuid!("194ae4cb-b126-40b2-bd5b-6091b380977d");
-
 fn skew(about: &str, here: Timestamp, there: Timestamp) -> Finding {
     let seconds = there.as_second().saturating_sub(here.as_second());
     let name = "clock";
@@ -640,23 +541,5 @@ mod tests {
         assert_eq!(at("Tue, 01 Sep 2026 09:57:00 GMT"), Verdict::Note);
         assert_eq!(at("Tue, 01 Sep 2026 10:06:00 GMT"), Verdict::Missing);
         assert_eq!(http_date("yesterday"), None);
-    }
-
-    #[test]
-    fn every_role_stands_for_itself_and_a_token_that_cannot_be_read_says_nothing() {
-        for tool in Tool::ALL {
-            for role in needs(tool).roles {
-                let own = DirectoryRole::by_name(role).unwrap().template;
-                assert_eq!(stands_for(role)[0], own, "{role}");
-            }
-        }
-        assert!(stands_for("Groups Administrator").contains(&USER));
-        assert!(!stands_for("User Administrator").contains(&AUTHENTICATION));
-        let token = |claims: &str| {
-            held_roles(&Secret::new(format!("e30.{}.x", URL_SAFE_NO_PAD.encode(claims))))
-        };
-        assert_eq!(token(&format!(r#"{{"wids":["{USER}","odd"]}}"#)), Some([USER].into()));
-        assert_eq!(token("{}"), None);
-        assert_eq!(held_roles(&Secret::new("opaque".to_owned())), None);
     }
 }

@@ -5,6 +5,7 @@
 //! Every step looks before it makes; what was there before is never taken over silently and never
 //! removed.
 
+mod credential;
 mod error;
 mod licence;
 mod look;
@@ -17,6 +18,7 @@ mod wire;
 mod wish;
 mod work;
 
+pub use credential::FirstSignIn;
 pub use error::OnboardError;
 pub use licence::{Offer, choose};
 pub use look::{PassPolicy, Survey, survey};
@@ -26,7 +28,7 @@ pub use plan::{
 pub use remains::{Remain, remains};
 pub use roles::{DirectoryRole, least_roles};
 pub use wish::{LicenceWish, OnboardStep, Registration, Wish, WishError};
-pub use work::{FirstSignIn, How, Onboarding, Patience, Told};
+pub use work::{How, Onboarding, Patience, Told};
 
 /// Delegated permissions of the administrator's own sign-in, to look only.
 pub const READING: [&str; 6] = [
