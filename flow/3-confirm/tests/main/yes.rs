@@ -342,7 +342,7 @@ fn a_yes_that_was_not_acted_upon_within_a_minute_releases_nothing() {
 
 /// What a press of one of a question's choices is heard as.
 fn pressed(plan: &Plan, name: &str, on: u64) -> Option<Heard> {
-    let asked = question(prompt(plan, &english()), plan, &english());
+    let asked = question(prompt(plan, english()), plan, english());
     let choice = asked.choices.into_iter().find(|choice| choice.name == name)?;
     let refers_to = RefersTo::Message(MessageId::new(on));
     Some(Heard { refers_to, ..says(DOUG, &choice.says) })
