@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::client;
 use crate::connector;
 use crate::graph::Problem;
-use crate::wire::{Body, Request, Response, field};
+use crate::wire::{Body, Request, Response, field, set};
 use crate::world::{Event, Sandbox, World};
 
 /// Answers one request for `/` and below.
@@ -150,10 +150,17 @@ fn chats(sandbox: &Arc<Sandbox>, request: &Request) -> Result<Value, Problem> {
 fn messages(sandbox: &Arc<Sandbox>, request: &Request) -> Result<Value, Problem> {
     let me = person(request, "as")?;
     let chat = option(request, "chat").unwrap_or_default();
-    if connector::is_ours(&sandbox.world(), &chat) {
-        return connector::messages(&sandbox.world(), me, &chat);
+    let world = sandbox.world();
+    if connector::is_ours(&world, &chat) {
+        let mut shown = connector::messages(&world, me, &chat)?;
+        let said = field(&shown, "messages").as_array().into_iter().flatten().rev();
+        let talk: Vec<&str> =
+            said.take(12).filter_map(|message| field(message, "content").as_str()).collect();
+        let about = about::spoken_of(&world, talk.into_iter(), me);
+        set(&mut shown, "about", json!(about));
+        return Ok(shown);
     }
-    view::messages(&sandbox.world(), me, &chat)
+    view::messages(&world, me, &chat)
 }
 
 /// What the page asks to be done.

@@ -67,6 +67,8 @@ pub(crate) struct Chats {
     memory: Arc<dyn Memory>,
     allowed: Allowed,
     known: Mutex<HashMap<ChatId, Reference>>,
+    /// Held while a conversation is written, so that no write undoes another.
+    writing: tokio::sync::Mutex<()>,
     waiting: tokio::sync::Mutex<Vec<Kept>>,
 }
 
@@ -83,6 +85,7 @@ impl Chats {
             memory,
             allowed,
             known: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
             waiting: tokio::sync::Mutex::new(waiting),
         })
     }
@@ -154,6 +157,7 @@ impl Chats {
     /// Keeps where a conversation lives.
     pub(crate) async fn keep(&self, mut reference: Reference) -> Result<(), MemoryError> {
         let chat = reference.chat.clone();
+        let _one = self.writing.lock().await;
         let before = match self.get(&chat).await? {
             Some((before, _)) if before.is_like(&reference) => {
                 self.cache(before);
@@ -179,6 +183,7 @@ impl Chats {
     /// The twin said something.
     pub(crate) async fn said(&self, chat: &ChatId, message: MessageId, text: &str) {
         let said = async {
+            let _one = self.writing.lock().await;
             let Some((mut reference, _)) = self.get(chat).await? else { return Ok(()) };
             reference.own.push((message, text.chars().take(LONGEST_OWN).collect()));
             let many = reference.own.len().saturating_sub(MOST_OWN);

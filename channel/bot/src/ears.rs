@@ -41,9 +41,10 @@ impl Ears {
         intake: Intake,
     ) -> Self {
         for heard in voice.chats.waiting().await {
+            let chat = heard.chat.clone();
             match intake.offer(heard) {
-                Ok(_) => {}
-                Err(Turned::Full | Turned::Closed) => break,
+                Ok(_) | Err(Turned::Closed) => {}
+                Err(Turned::Full) => tracing::warn!(%chat, "a chat is full"),
             }
         }
         let board = Board::new();

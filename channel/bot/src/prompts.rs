@@ -68,6 +68,14 @@ impl Prompts {
         }
     }
 
+    /// A message stands there as it was no more: if it was the question, it cannot be pressed.
+    pub(crate) fn gone(&self, chat: &ChatId, message: MessageId) {
+        let mut all = self.lock();
+        if all.get(chat).is_some_and(|last| *last.message.borrow() == Some(message)) {
+            all.remove(chat);
+        }
+    }
+
     /// Uses a question up.
     pub(crate) fn press(
         &self,

@@ -203,6 +203,7 @@ impl Channel for Voice {
         if let Some(unchanged) = self.known().own.get_mut(&(chat.clone(), message)) {
             *unchanged = false;
         }
+        self.prompts.gone(chat, message);
         let path = connector::activity(chat, &name);
         self.connector
             .call(&service, chat, (Method::PUT, &path, &body), Again::Harmless)

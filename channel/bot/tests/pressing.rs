@@ -145,6 +145,19 @@ async fn the_words_of_a_question_whose_posting_failed_cannot_be_answered_by_a_pr
 }
 
 #[tokio::test]
+async fn a_question_that_was_taken_back_cannot_be_pressed() {
+    let world = World::new().await;
+    let running = world.start().await;
+    running.greeted(&world).await;
+    let (prompt, message) = running.ask(&world).await;
+    let words = subtwin_kernel::Words::plain("It has been decided.");
+    running.voice.edit(&world.chat(), message, &words).await.unwrap();
+    let answer = pressed(&world, &running, &world.press(&prompt, "yes", json!({}))).await;
+    assert!(answer["value"].as_str().unwrap().contains("not open any more"), "{answer}");
+    assert_eq!(world.heard_in_the_end(&running).await, ["hello"]);
+}
+
+#[tokio::test]
 async fn a_press_that_cannot_be_taken_may_be_pressed_again() {
     let world = World::new().await;
     let running = world.start().await;
