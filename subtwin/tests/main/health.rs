@@ -130,7 +130,10 @@ async fn a_suspended_twin_does_nothing_says_so_once_and_goes_on_when_resumed() {
         (stage.evidence_says(r#""from":"nobody""#) == 1).then_some(())
     })
     .await;
-    assert_eq!(stage.answers(DOUG, &again).await, [], "it said so once");
+    let mut told = stage.answers(DOUG, &again).await;
+    // That the open plan was let go may be said later than the second message came.
+    told.retain(|message| message.text.contains("I do nothing for now"));
+    assert_eq!(told, [], "it said so once");
     stage.ask(DOUG, &wish, &["Reply yes"]).await;
     stage.ask(DOUG, "yes", &["receipt R-"]).await;
     assert_eq!(stage.times("licenceAssigned", SARAH).await, 1);
