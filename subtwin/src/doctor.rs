@@ -14,7 +14,7 @@ use subtwin_kernel::{PrincipalKind, Tool};
 
 use crate::config::Config;
 use crate::twin::{Foundations, Registration};
-use crate::{cli, keys, run, say};
+use crate::{cli, keys, promote, run, say};
 
 /// Looks at everything a twin needs.
 ///
@@ -23,6 +23,10 @@ use crate::{cli, keys, run, say};
 pub fn doctor(options: &cli::Look) -> anyhow::Result<()> {
     run::log_to_stderr("error");
     let config = Config::read(&options.config)?;
+    if let Some(agent) = &config.agent {
+        // Its tools need no roles and no consent but what `promote` gave.
+        return run::runtime()?.block_on(promote::whoami(&config, agent, options.json));
+    }
     let found = run::runtime()?.block_on(examine(&config))?;
     let broken: Vec<Tool> = config
         .tools
@@ -295,6 +299,9 @@ async fn people(config: &Config, graph: &Graph) -> Vec<Finding> {
 pub fn whoami(options: &cli::Look) -> anyhow::Result<()> {
     run::log_to_stderr("error");
     let config = Config::read(&options.config)?;
+    if let Some(agent) = &config.agent {
+        return run::runtime()?.block_on(promote::whoami(&config, agent, options.json));
+    }
     run::runtime()?.block_on(async {
         let patient = patient(&config).await?;
         let permits = [patient.permit(&patient.chat).await, patient.permit(&patient.admin).await];

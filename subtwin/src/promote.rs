@@ -1,7 +1,7 @@
 //! `subtwin promote` and `subtwin demote`: an account of its own for a person's agent, and its end.
 
 use anyhow::{Context as _, bail};
-use subtwin_entra::{Progress, Stage, Things};
+use subtwin_entra::{ActsAs, Obstacle, Progress, Stage, Things, Tokens};
 use subtwin_kernel::UserId;
 
 use crate::browser::Browser;
@@ -65,7 +65,7 @@ pub fn demote(options: &cli::Demote) -> anyhow::Result<()> {
         let base = Foundations::lay(&config)?;
         let was = life::progress(&base.store).await?;
         let nobody = provisioner::nobody(&config, &agent, &base);
-        let owner = owner_of(&was).unwrap_or(UserId::new(uuid::Uuid::nil()));
+        let owner = was.owner().unwrap_or(UserId::new(uuid::Uuid::nil()));
         let making = life::provisioning(&config, &agent, &base, owner, nobody);
         let made = making.so_far().await?;
         say::line(what_is_deleted(&made, &agent));
@@ -100,7 +100,7 @@ pub fn rotate(options: &cli::Rotate) -> anyhow::Result<()> {
     run::runtime()?.block_on(async {
         let base = Foundations::lay(&config)?;
         let was = life::progress(&base.store).await?;
-        let owner = owner_of(&was).with_context(|| format!("the agent is {was}"))?;
+        let owner = was.owner().with_context(|| format!("the agent is {was}"))?;
         let way = Way::wanted(&options.way, false, Browser::find());
         let graph = provisioner::sign_in_here(&config, &agent, &base, way).await?;
         let making = life::provisioning(&config, &agent, &base, owner, graph);
@@ -113,22 +113,62 @@ pub fn rotate(options: &cli::Rotate) -> anyhow::Result<()> {
     })
 }
 
+/// Says how far the agent came, as whom it acts, and whether a token can be had for that now. Changes
+/// nothing and may be run beside the running agent.
+///
+/// # Errors
+/// When the state cannot be read, or the agent cannot act.
+pub(crate) async fn whoami(config: &Config, agent: &Agent, json: bool) -> anyhow::Result<()> {
+    let base = Foundations::to_look(config)?;
+    let progress = life::progress(&base.store).await?;
+    let (acts_as, tokens) = match progress.acts_as() {
+        ActsAs::Nobody => ("nobody".to_owned(), None),
+        ActsAs::Owner(owner) => {
+            let tokens = life::owners_tokens_to_look(config, agent, &base, owner);
+            (format!("{} (with their token)", agent.owner), Some(tokens))
+        }
+        ActsAs::Agent(id) => {
+            let nobody = provisioner::nobody(config, agent, &base);
+            let owner = progress.owner().unwrap_or(id.user);
+            let making = life::provisioning(config, agent, &base, owner, nobody);
+            let made = making.made().await?.context("what it was made of is not there")?;
+            let scope = base.cloud.graph_scope();
+            let tokens = Tokens::of_agent(made.blueprint, made.id, scope);
+            (agent.upn.clone(), Some(tokens))
+        }
+    };
+    let why_not = match &tokens {
+        None => Some(progress.to_string()),
+        Some(tokens) => tokens.check().await.err().map(|error| Obstacle::from(&*error).to_string()),
+    };
+    if json {
+        say::line(serde_json::to_string_pretty(&serde_json::json!({
+            "name": agent.name,
+            "owner": agent.owner,
+            "stage": progress,
+            "actsAs": acts_as,
+            "whyNot": why_not,
+        }))?);
+    } else {
+        say::line(format_args!("{}, the agent of {}", agent.name, agent.owner));
+        say::line(format_args!("  stage    {progress}"));
+        say::line(format_args!("  acts as  {acts_as}"));
+        if why_not.is_none() {
+            say::line("  token    one can be had now");
+        }
+    }
+    match why_not {
+        Some(why) => bail!("it cannot act: {why}"),
+        None => Ok(()),
+    }
+}
+
 fn agents(file: &std::path::Path) -> anyhow::Result<(Config, Agent)> {
     let config = Config::read(file)?;
     let agent = config.agent.clone().with_context(|| {
         format!("`{}` has no `agent`: only a person's agent is promoted", file.display())
     })?;
     Ok((config, agent))
-}
-
-const fn owner_of(progress: &Progress) -> Option<UserId> {
-    match progress {
-        Progress::Delegated { owner, .. }
-        | Progress::Provisioning { owner, .. }
-        | Progress::AgentUser { owner, .. }
-        | Progress::Failed { owner, .. } => Some(*owner),
-        Progress::SignedOut {} | Progress::Suspended { .. } => None,
-    }
 }
 
 fn what_is_deleted(made: &Things, agent: &Agent) -> String {

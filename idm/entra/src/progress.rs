@@ -124,6 +124,29 @@ impl Progress {
         }
     }
 
+    /// As whom it would act if nothing kept it from acting.
+    #[must_use]
+    pub fn would_act_as(&self) -> ActsAs {
+        match self {
+            Self::Suspended { was, .. } => was.would_act_as(),
+            Self::Failed { agent, .. } => ActsAs::Agent(*agent),
+            other => other.acts_as(),
+        }
+    }
+
+    /// Whose agent it is.
+    #[must_use]
+    pub fn owner(&self) -> Option<UserId> {
+        match self {
+            Self::SignedOut {} => None,
+            Self::Delegated { owner, .. }
+            | Self::Provisioning { owner, .. }
+            | Self::AgentUser { owner, .. }
+            | Self::Failed { owner, .. } => Some(*owner),
+            Self::Suspended { was, .. } => was.owner(),
+        }
+    }
+
     /// Its owner has signed in.
     ///
     /// # Errors

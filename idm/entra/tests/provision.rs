@@ -313,3 +313,29 @@ async fn a_new_key_takes_the_place_of_the_old_one_without_a_gap() {
         assert_eq!(blueprints[0]["keyCredentials"].as_array().unwrap().len(), 1, "{fault}");
     }
 }
+
+#[tokio::test]
+async fn without_a_free_seat_it_stops_says_which_are_used_up_and_goes_on_when_one_is_free() {
+    let world = World::new().await;
+    let seats = subtwin_entra::seats(&world.graph).await.unwrap();
+    assert!(seats.len() > 2, "{seats:?}");
+    let skus = world.list("/v1.0/subscribedSkus").await;
+    let part = |seat: &subtwin_entra::Seat| {
+        let id = seat.sku.to_string();
+        let sku = skus.iter().find(|sku| sku["skuId"] == id.as_str()).unwrap();
+        sku["skuPartNumber"].as_str().unwrap().to_owned()
+    };
+    for seat in &seats {
+        world.control(&format!("skus/{}", part(seat)), json!({"free": 0})).await;
+    }
+    let stuck = world.make().await.unwrap_err();
+    let Because::NoSeat { full } = &stuck.because else { panic!("{stuck:?}") };
+    assert_eq!(full.len(), seats.len(), "{full:?}");
+    assert!(stuck.to_string().contains("buy or free one"), "{stuck}");
+    // The dearest one becomes free: it is taken, because it is the only one.
+    let last = seats.last().unwrap();
+    world.control(&format!("skus/{}", part(last)), json!({"free": 1})).await;
+    world.make().await.unwrap();
+    let made = world.provisioning().so_far().await.unwrap();
+    assert_eq!(made.id(Stage::Licence), Some(last.sku.to_string().as_str()));
+}

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -10,8 +11,8 @@ use subtwin_hear::{Channel, ChannelError, Handler, Heard, Seen, SeenError};
 use subtwin_kernel::{ChatId, Clock, MessageId, Secret, UserId, Words};
 use subtwin_store::Store;
 use subtwin_teams::{Voice, text_of};
+use tokio::time::Instant;
 
-use super::desk::Desk;
 use super::ports;
 
 /// What the twin is posting with its owner's token. While a message is on its way, nothing that is
@@ -175,7 +176,7 @@ pub(super) struct Relay {
 /// Who answers, and whether it does so with the owner's token.
 #[derive(Clone, Debug)]
 pub(super) struct Answers {
-    pub(super) desk: Arc<Desk>,
+    pub(super) by: Arc<dyn Handler>,
     pub(super) borrowed: bool,
 }
 
@@ -188,6 +189,32 @@ impl Relay {
     ) -> Arc<Self> {
         let answers = tokio::sync::RwLock::new(answers);
         Arc::new(Self { owner, chat, posting, answers, gestures: OnceLock::new() })
+    }
+
+    /// Hands what is heard from now on to somebody else, once `done` has written down that it is so.
+    /// Gives how long the conversation paused for it.
+    ///
+    /// # Errors
+    /// When it could not be written down, or somebody was being answered all the time: then nothing
+    /// has changed.
+    pub(super) async fn swap(
+        &self,
+        next: Answers,
+        done: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<Duration> {
+        for _ in 0..TRIES {
+            let asked = Instant::now();
+            // Who is being answered is answered first; whatever comes meanwhile waits. Not for long:
+            // rather it is tried again.
+            let Ok(mut answers) = tokio::time::timeout(WAIT, self.answers.write()).await else {
+                tokio::time::sleep(WAIT).await;
+                continue;
+            };
+            done.await?;
+            *answers = next;
+            return Ok(asked.elapsed());
+        }
+        anyhow::bail!("the old conversation was never quiet")
     }
 }
 
@@ -210,7 +237,7 @@ impl Handler for Relay {
             Some(life) if answers.borrowed && wants_own_account(&heard.text) => {
                 life.promote(&heard).await;
             }
-            _ => answers.desk.handle(heard).await,
+            _ => answers.by.handle(heard).await,
         }
     }
 }
@@ -286,9 +313,136 @@ impl Channel for Elsewhere {
     }
 }
 
+/// How long the swap waits for a quiet moment, and how often.
+const WAIT: Duration = Duration::from_millis(800);
+const TRIES: u32 = 75;
+
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use subtwin_hear::{Intake, RefersTo, Speaker};
+    use subtwin_kernel::{KeyBytes, SystemEntropy};
+
     use super::*;
+
+    /// Answers, sometimes slowly, and notes what it answered.
+    #[derive(Debug, Default)]
+    struct Desk {
+        answered: Mutex<Vec<u64>>,
+        slow: u64,
+    }
+
+    #[async_trait]
+    impl Handler for Desk {
+        async fn handle(&self, heard: Heard) {
+            let id = heard.message.number();
+            let pause = if id % 7 == 0 { self.slow } else { id % 3 };
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            self.answered.lock().unwrap().push(id);
+        }
+    }
+
+    fn said(id: u64) -> Heard {
+        let user = UserId::new(uuid::Uuid::from_u128(1));
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        Heard {
+            chat: ChatId::parse("19:old@unq.gbl.spaces").unwrap(),
+            message: MessageId::new(id),
+            from: Speaker {
+                tenant: subtwin_kernel::TenantId::new(uuid::Uuid::from_u128(2)),
+                user,
+                display_name: "Doug".to_owned(),
+            },
+            text: "What can you do?".to_owned(),
+            one_on_one: true,
+            at,
+            edited: false,
+            refers_to: RefersTo::Nothing,
+        }
+    }
+
+    /// One swap under 50 messages a second that come twice, in other order, or late. Gives who
+    /// answered what.
+    async fn swapped(seed: u64, store: Store) -> (Vec<u64>, Vec<u64>, bool) {
+        let dice = AtomicU64::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let roll = |below: u64| {
+            let mut x = dice.load(Ordering::Relaxed);
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            dice.store(x, Ordering::Relaxed);
+            x % below
+        };
+        let (old, new) =
+            (Arc::new(Desk { slow: roll(60), ..Desk::default() }), Arc::<Desk>::default());
+        let posting = Arc::new(Posting::new(store.clone()));
+        let answers = Answers { by: Arc::clone(&old) as _, borrowed: true };
+        let first = said(1000);
+        let relay = Relay::new(first.from.user, first.chat, Arc::clone(&posting), answers);
+        let seen = PatientSeen { seen: ports::Seen(store), posting };
+        let handler: Arc<dyn Handler> = Arc::clone(&relay) as _;
+        let intake = Intake::new(subtwin_hear::Settings::default(), Arc::new(seen), handler);
+        let (at, fails) = (roll(40), roll(10) == 0);
+        let mut held = Vec::new();
+        let swapping = async {
+            tokio::time::sleep(Duration::from_millis(at * 20)).await;
+            let next = Answers { by: Arc::clone(&new) as _, borrowed: false };
+            let done = async { if fails { anyhow::bail!("the disk is full") } else { Ok(()) } };
+            relay.swap(next, done).await.is_ok()
+        };
+        let writing = async {
+            for n in 0..40 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let message = said(1000 + n);
+                match roll(10) {
+                    0 => held.push(message),
+                    1 | 2 => {
+                        intake.offer(message.clone()).unwrap();
+                        intake.offer(message).unwrap();
+                    }
+                    _ => {
+                        intake.offer(message).unwrap();
+                    }
+                }
+            }
+            // What was not notified is found by looking.
+            for n in 0..40 {
+                intake.offer(said(1000 + n)).unwrap();
+            }
+        };
+        let (did, ()) = tokio::join!(swapping, writing);
+        intake.shutdown(Duration::from_secs(30)).await;
+        let take = |desk: &Desk| desk.answered.lock().unwrap().clone();
+        (take(&old), take(&new), did)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn two_hundred_swaps_lose_no_message_and_answer_none_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut swaps = tokio::task::JoinSet::new();
+        let mut moved = 0;
+        for seed in 1..=200 {
+            let entropy = Arc::new(SystemEntropy::default());
+            let place = dir.path().join(seed.to_string());
+            let store = Store::open(&place, &KeyBytes::new([1; 32]), entropy).unwrap();
+            swaps.spawn(async move { (seed, swapped(seed, store).await) });
+            if swaps.len() < 50 {
+                continue;
+            }
+            while let Some(ended) = swaps.join_next().await {
+                let (seed, (old, new, did)) = ended.unwrap();
+                let all: Vec<u64> = old.iter().chain(&new).copied().collect();
+                let each: HashSet<u64> = all.iter().copied().collect();
+                assert_eq!(all.len(), each.len(), "one was answered twice (seed {seed}): {all:?}");
+                assert_eq!(each.len(), 40, "one was lost (seed {seed}): {old:?} {new:?}");
+                assert!(did || new.is_empty(), "it did not swap, and somebody else answered");
+                moved += usize::from(did && !new.is_empty() && !old.is_empty());
+            }
+        }
+        assert!(moved > 100, "{moved} swaps in the middle of a conversation");
+    }
 
     #[test]
     fn an_owner_asks_for_an_account_in_a_few_plain_ways_and_no_others() {

@@ -1,29 +1,29 @@
 //! The life of a person's own agent: it starts at once with its owner's token, has an account of its
 //! own made in the background, and moves over without losing a message.
 
+mod moving;
+
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use async_trait::async_trait;
 use jiff::Timestamp;
 use subtwin_entra::{
     ActsAs, Agent, Because, Graph, Issued, Order, Progress, Provisioning, Read, Stage, Tokens,
 };
-use subtwin_hear::{Channel, Heard};
+use subtwin_hear::Channel;
 use subtwin_kernel::{ChatId, PrincipalKind, Secret, Tool, UserId, Words};
 use subtwin_primitives::{TwinChange, TwinEvent};
 use subtwin_store::Store;
 use tokio::sync::Mutex;
-use url::Url;
 
-use super::borrowed::{Answers, Elsewhere, Gestures};
-use super::ports::Sealed;
+use super::borrowed::{Elsewhere, Gestures};
+use super::ports::{Borrowed, Sealed};
 use super::resume::Left;
 use super::station::{Acting, Ready, Station};
 use super::{Common, Foundations, Registration};
 use crate::config::{self, Config};
 use crate::provisioner;
+use crate::suspension::Suspension;
 
 /// A person's agent at work.
 #[derive(Debug)]
@@ -59,12 +59,7 @@ impl Life {
             Progress::SignedOut {} => {
                 bail!("the agent's owner has not signed in yet; run `subtwin sign-in` first")
             }
-            Progress::Suspended { .. } | Progress::Failed { .. } => {
-                bail!("the agent is {progress}")
-            }
-            Progress::Delegated { owner, .. }
-            | Progress::Provisioning { owner, .. }
-            | Progress::AgentUser { owner, .. } => *owner,
+            known => known.owner().context("the agent belongs to nobody")?,
         };
         let left = Left::read(recovered, &store).await?;
         let life = Arc::new_cyclic(|me| Self {
@@ -78,11 +73,14 @@ impl Life {
             making: Mutex::default(),
         });
         life.open(&progress, left).await?;
+        life.later(|life| async move { life.follow_watchmen().await });
         Ok(life)
     }
 
     async fn open(&self, progress: &Progress, mut left: Left) -> anyhow::Result<()> {
-        match progress.acts_as() {
+        // Suspended or failed, it opens as what it was, and its watchman keeps it from acting for as
+        // long as that lasts.
+        match progress.would_act_as() {
             ActsAs::Nobody => bail!("the agent is {progress}"),
             ActsAs::Owner(_) => {
                 let ready = self.borrowed().await?;
@@ -165,6 +163,36 @@ impl Life {
             let _once = relay.gestures.set(me);
         }
         station
+    }
+
+    /// Keeps the stage true to what the watchmen see. They have put it on the record already.
+    async fn follow_watchmen(&self) {
+        let mut often = tokio::time::interval(OFTEN);
+        loop {
+            often.tick().await;
+            let why = {
+                let stations = self.stations.lock().await;
+                let station = stations.own.as_ref().or(stations.borrowed.as_ref());
+                station.and_then(|station| station.desk().watchman.stopped())
+            };
+            let suspended = Suspension::read(&self.common.state).is_ok_and(|it| it.is_some());
+            let now = self.common.base.clock.now();
+            let mut progress = self.progress.lock().await;
+            let next = match (&*progress, why) {
+                (Progress::Suspended { .. }, Some(_)) if suspended => continue,
+                (Progress::Failed { .. }, Some(_)) if !suspended => continue,
+                (Progress::Suspended { .. }, _) => progress.clone().resumed(),
+                (_, Some(why)) if suspended => progress.clone().suspended(why, now),
+                (Progress::AgentUser { .. }, Some(why)) => progress.clone().failed(why, now),
+                (Progress::Failed { .. }, None) => progress.clone().mended(now),
+                _ => continue,
+            };
+            let Ok(next) = next else { continue };
+            match keep(&self.common.base.store, &next).await {
+                Ok(()) => *progress = next,
+                Err(cause) => tracing::error!(%cause, "the agent's stage could not be kept"),
+            }
+        }
     }
 
     async fn borrowed(&self) -> anyhow::Result<Ready> {
@@ -279,118 +307,6 @@ impl Life {
         Ok(())
     }
 
-    /// Makes the account, tells how it goes, and moves over.
-    async fn make(self: Arc<Self>, provisioning: Provisioning) {
-        let Ok(_one) = self.making.try_lock() else { return };
-        let now = self.common.base.clock.now();
-        if let Err(cause) = self.become_(|was| was.provisioning(now), None).await {
-            tracing::error!(%cause, "an account cannot be made now");
-            return;
-        }
-        let (told, mut stages) = tokio::sync::mpsc::unbounded_channel();
-        let telling = async {
-            while let Some(stage) = stages.recv().await {
-                self.tell_progress(stage).await;
-            }
-        };
-        let making = async {
-            let tell = move |stage| {
-                let _nobody_listens = told.send(stage);
-            };
-            provisioning.run(&tell).await
-        };
-        let (made, ()) = tokio::join!(making, telling);
-        let ended = match made {
-            Ok(made) => self.swap(&made).await.map_err(|cause| format!("{cause:#}")),
-            Err(stuck) => {
-                tracing::error!(cause = %crate::say::chain(&stuck), "the account was not made");
-                Err(stuck.to_string())
-            }
-        };
-        let Err(why) = ended else { return };
-        let words = Words::plain(format!("I have no account of my own yet: {why}.")).line(
-            "I go on as before. What is made so far is kept, and used when you tell me again.",
-        );
-        let now = self.common.base.clock.now();
-        if let Err(cause) = self.become_(|was| was.not_provisioned(why, now), None).await {
-            tracing::error!(%cause, "that it failed could not be kept");
-        }
-        self.say(&words).await;
-    }
-
-    async fn tell_progress(&self, stage: Stage) {
-        let all = Stage::ALL.len();
-        let at = Stage::ALL.iter().position(|it| *it == stage).map_or(all, |at| at + 1);
-        tracing::info!(step = at, of = all, "{}", stage.doing());
-        self.say(&Words::plain(format!("{at} of {all}: {}.", stage.doing()))).await;
-    }
-
-    /// Says something in the old conversation, with the owner's token, as long as that is right.
-    async fn say(&self, words: &Words) {
-        if !matches!(self.progress.lock().await.acts_as(), ActsAs::Owner(_)) {
-            return;
-        }
-        let channel = {
-            let stations = self.stations.lock().await;
-            stations.borrowed.as_ref().map(|station| Arc::clone(&station.desk().channel))
-        };
-        if let Some(channel) = channel
-            && let Err(cause) = channel.post(&self.agent.watch, words).await
-        {
-            tracing::warn!(%cause, "the owner could not be told");
-        }
-    }
-
-    /// The swap. Everything is ready before the old conversation pauses; it pauses for as long as it
-    /// takes to write down that it happened.
-    async fn swap(&self, made: &Agent) -> anyhow::Result<()> {
-        let own = self.own(made).await?;
-        let voice = own.channel();
-        let chat = voice.direct(self.owner).await?;
-        let relay = {
-            let stations = self.stations.lock().await;
-            let station = stations.borrowed.as_ref().context("it is not listening")?;
-            Arc::clone(station.relay().context("it does not use its owner's token")?)
-        };
-        let here = {
-            let answers = relay.answers.read().await;
-            Arc::clone(&answers.desk.channel)
-        };
-        let desk = self.answering_from(&own, &here, &chat)?;
-        let own = own.open(&self.common, Left::default(), None).await?;
-        voice.post(&chat, &greeting(&self.agent)).await?;
-        // The last thing it says with its owner's token.
-        if let Err(cause) = here.post(&self.agent.watch, &moving(&self.agent)).await {
-            tracing::warn!(%cause, "the old conversation could not be told; the new one was");
-        }
-
-        let clock = &self.common.base.clock;
-        let mut answers = None;
-        for _ in 0..SWAP_TRIES {
-            // A message that takes long is answered first, and whatever came meanwhile.
-            match tokio::time::timeout(SWAP_WAIT, relay.answers.write()).await {
-                Ok(mine) => {
-                    answers = Some(mine);
-                    break;
-                }
-                Err(_) => tokio::time::sleep(SWAP_WAIT).await,
-            }
-        }
-        let mut answers = answers.context("the old conversation was never quiet")?;
-        let began = clock.now();
-        let hears_on = Duration::from_secs(self.agent.hears_on_minutes.saturating_mul(60));
-        let until = began.saturating_add(hears_on).unwrap_or(began);
-        let (id, there) = (made.id, chat.clone());
-        self.become_(|was| was.swapped(id, there, began, until), None).await?;
-        *answers = Answers { desk, borrowed: false };
-        drop(answers);
-        let pause = clock.now().duration_since(began);
-        tracing::info!(pause_ms = pause.as_millis(), as_ = %self.agent.upn, "moved over");
-        self.stations.lock().await.own = Some(own);
-        self.leave_at(until);
-        Ok(())
-    }
-
     /// Stops listening to the old conversation when its time is over, and forgets the owner's token.
     fn leave_at(&self, until: Timestamp) {
         self.later(|life| async move {
@@ -416,47 +332,6 @@ impl Life {
     }
 }
 
-#[async_trait]
-impl Gestures for Life {
-    async fn promote(&self, heard: &Heard) {
-        let _ = heard;
-        if self.making.try_lock().is_err() {
-            self.say(&Words::plain("It is being made already; I tell you how it goes.")).await;
-            return;
-        }
-        // A yes here would prove nothing: whoever signs in says it.
-        self.later(|life| async move { life.promoted_by_sign_in().await });
-    }
-}
-
-impl Life {
-    async fn promoted_by_sign_in(self: Arc<Self>) {
-        let (shown, show) = tokio::sync::oneshot::channel::<Url>();
-        let telling = async {
-            if let Ok(url) = show.await {
-                let words = what_is_made(&self.agent)
-                    .line("To say yes, open this on the computer I run on, within 15 minutes, and sign in as somebody who may make agents:")
-                    .line(url.to_string());
-                self.say(&words).await;
-            }
-        };
-        let signing = provisioner::sign_in(&self.config, &self.agent, &self.common.base, |url| {
-            let _nobody_waits = shown.send(url.clone());
-        });
-        let (signed, ()) = tokio::join!(signing, telling);
-        match signed {
-            Ok(graph) => {
-                let provisioning = self.provisioning(graph);
-                self.make(provisioning).await;
-            }
-            Err(cause) => {
-                let why = format!("Nothing was made: {cause:#}.");
-                self.say(&Words::plain(why)).await;
-            }
-        }
-    }
-}
-
 /// What the owner is told before anything is made.
 pub(crate) fn what_is_made(agent: &config::Agent) -> Words {
     Words::strong(format!("An account of my own: {} ({}).", agent.name, agent.upn))
@@ -465,24 +340,6 @@ pub(crate) fn what_is_made(agent: &config::Agent) -> Words {
         .fact("Afterwards", "I speak and act under my own name, in a chat of our own, and never again with yours; your audit log tells us apart")
         .fact("Note", "The account is not pooled and not recycled. It stays until it is taken away; deleted, it stays in the directory's bin for 30 days")
         .fact("Undo", "subtwin demote")
-}
-
-fn greeting(agent: &config::Agent) -> Words {
-    Words::plain(format!(
-        "It is me, {}, now with an account of my own ({}). We go on here.",
-        agent.name, agent.upn
-    ))
-    .line(
-        "In your audit log I appear under this name. What is asked in the old chat I answer here.",
-    )
-}
-
-fn moving(agent: &config::Agent) -> Words {
-    Words::plain(format!(
-        "I have an account of my own now: {} ({}). From now on I answer in our own chat, under that \
-         name, and say nothing here any more. For {} minutes I still read what you write here.",
-        agent.name, agent.upn, agent.hears_on_minutes
-    ))
 }
 
 /// Tools that Entra lets an agent run.
@@ -545,6 +402,22 @@ fn owners_tokens(
     )
 }
 
+/// The same beside a running agent, whose refresh token is not replaced.
+pub(crate) fn owners_tokens_to_look(
+    config: &Config,
+    agent: &config::Agent,
+    base: &Foundations,
+    owner: UserId,
+) -> Tokens {
+    Tokens::of_account(
+        base.public_client(config, agent.app),
+        OWNERS_SCOPES.map(str::to_owned).to_vec(),
+        owner,
+        OWNERS_TOKEN.to_owned(),
+        Arc::new(Borrowed(base.store.clone())),
+    )
+}
+
 /// Graph as nobody: for what needs no provisioner.
 fn nobody(life: &Life) -> Graph {
     provisioner::nobody(&life.config, &life.agent, &life.common.base)
@@ -586,6 +459,8 @@ pub(crate) async fn keep(store: &Store, progress: &Progress) -> anyhow::Result<(
     Ok(store.put_sealed(PROGRESS, &Secret::new(text)).await?)
 }
 
+/// How often the watchmen are asked.
+const OFTEN: std::time::Duration = std::time::Duration::from_secs(2);
 /// Delegated permissions an owner can give alone.
 pub(crate) const OWNERS_SCOPES: [&str; 3] = ["Chat.ReadWrite", "ChatMessage.Send", "User.Read"];
 /// Under which name the owner's refresh token is sealed.
@@ -596,6 +471,3 @@ const PROGRESS: &str = "identity";
 const KEY_DAYS: u16 = 180;
 /// How long before its end the certificate is spoken of.
 const SOON: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
-/// How long the old conversation is asked for a quiet moment, and how often.
-const SWAP_WAIT: Duration = Duration::from_millis(800);
-const SWAP_TRIES: u32 = 75;

@@ -174,7 +174,8 @@ impl Ready {
         let held = answering.hold(left.people()).await;
         let relay = match (&acting.borrowed, &posting) {
             (Some((chat, _)), Some(posting)) => {
-                let answers = Answers { desk: Arc::clone(answering), borrowed: instead.is_none() };
+                let by: Arc<dyn Handler> = Arc::clone(answering) as _;
+                let answers = Answers { by, borrowed: instead.is_none() };
                 Some(Relay::new(acting.account, chat.clone(), Arc::clone(posting), answers))
             }
             _ => None,

@@ -204,3 +204,68 @@ async fn an_agent_starts_with_its_owners_token_and_moves_over_to_its_own_account
     let error = String::from_utf8_lossy(&error.stderr).into_owned();
     assert!(error.contains("has not signed in"), "{error}");
 }
+
+/// What `whoami` prints, and whether the agent can act.
+fn whoami(stage: &Stage) -> (String, bool) {
+    let told = program().args(["whoami", "--config"]).arg(stage.config()).output().unwrap();
+    let text = [told.stdout, told.stderr].concat();
+    (String::from_utf8(text).unwrap(), told.status.success())
+}
+
+#[tokio::test]
+async fn an_agent_whose_account_is_taken_away_sends_nothing_as_anybody_and_goes_on_when_it_is_back()
+{
+    let agent = Agent::delegated().await;
+    let (told, can) = whoami(&agent.stage);
+    assert!(can && told.contains("stage    delegated"), "{told}");
+    agent.promoted().await;
+    let said = agent.lines(SARAHS).await.len();
+    agent.stage.control.post(&format!("users/{UPN}"), &json!({"enabled": false})).await;
+    let told = eventually("it is failed", async || {
+        let (told, can) = whoami(&agent.stage);
+        (!can && told.contains("stage    failed")).then_some(told)
+    });
+    assert!(told.await.contains("acts as  nobody"));
+    agent.doug("What can you do?").await;
+    agent.stage.say_with(&json!({"as": DOUG, "to": UPN, "text": "What can you do?"})).await;
+    agent.stage.control.post(&format!("users/{UPN}"), &json!({"enabled": true})).await;
+    eventually("it acts again", async || whoami(&agent.stage).1.then_some(())).await;
+    // Only what Doug wrote himself was added to the old conversation.
+    assert_eq!(agent.lines(SARAHS).await.len(), said + 1);
+    let asked = agent.stage.say_with(&json!({"as": DOUG, "to": UPN, "text": "Hello"})).await;
+    agent.hears(ADA, asked.id, "").await;
+}
+
+#[tokio::test]
+async fn killed_while_its_account_is_made_it_goes_on_with_its_owners_token_and_makes_nothing_twice()
+{
+    let mut agent = Agent::delegated().await;
+    // Teams takes its time: there is a moment to be killed in.
+    agent.stage.control.post("quirks", &json!({"teamsReadyAfterMs": 4000})).await;
+    agent.stage.faults(&["slowMs=40"]).await;
+    let asked = agent.doug("Get your own account, please").await;
+    let told = agent.hears(SARAHS, asked, "https://localhost").await;
+    let (_, rest) = told.text.split_once("https://localhost").unwrap();
+    let url = format!("https://localhost{}", rest.split(['<', ' ']).next().unwrap());
+    let body = json!({"url": url.replace("&amp;", "&"), "as": DANA, "follow": true});
+    agent.stage.control.post("sign-in", &body).await;
+    agent.hears(SARAHS, asked, "4 of 9").await;
+    agent.stage.kill();
+    agent.stage.faults(&["slowMs=0"]).await;
+    agent.stage.start().await;
+    // It has nobody to make it with any more, says so, and is as it was.
+    let (told, can) = whoami(&agent.stage);
+    assert!(can && told.contains("interrupted"), "{told}");
+    let asked = agent.doug("What can you do?").await;
+    agent.hears(SARAHS, asked, "[Ada] ").await;
+    agent.promoted().await;
+    let ledger = agent.stage.control.get("ledger").await;
+    for (effect, times) in [("blueprintCreated", 1), ("agentCreated", 1)] {
+        let made = ledger["effects"].as_array().unwrap().iter();
+        let made: u64 = made
+            .filter(|one| one["effect"] == effect)
+            .map(|one| one["times"].as_u64().unwrap())
+            .sum();
+        assert_eq!(made, times, "{effect}: {ledger}");
+    }
+}
