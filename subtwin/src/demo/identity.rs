@@ -255,6 +255,7 @@ impl Stage {
 
     /// Doug writes 50 messages a second until Ada has moved, and a second longer. Gives how many.
     async fn write_until_moved(&self, chat: &str) -> anyhow::Result<usize> {
+        let began = SystemClock.now();
         let (mut asked, mut left) = (0, None);
         let mut pace = tokio::time::interval(Duration::from_millis(20));
         while left != Some(0) && asked < MOST {
@@ -263,7 +264,14 @@ impl Stage {
             asked += 1;
             match &mut left {
                 Some(left) => *left -= 1,
-                None if asked % 10 == 0 && self.adas_chat().await?.is_some() => left = Some(50),
+                None if asked % 10 == 0 && self.adas_chat().await?.is_some() => {
+                    let took = SystemClock.now().duration_since(began).as_secs_f64();
+                    self.tell(&format!(
+                        "From the sign-in to its own account: {took:.1} s, 2 of them the sandbox's \
+                         own wait for Teams"
+                    ));
+                    left = Some(50);
+                }
                 None => {}
             }
         }
