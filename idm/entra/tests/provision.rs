@@ -1,14 +1,17 @@
 //! An agent is made in a sandbox tenant, with everything that can go wrong on the way.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use subtwin_entra::{
     App, Because, Cloud, CloudSettings, Credential, Expected, Graph, Order, PROVISIONER_SCOPES,
-    Pace, Provisioning, Read, Stage, Stuck, TokenClient, Tokens, sign_in,
+    Pace, Provisioning, Read, Stage, Stuck, TokenClient, TokenStore, TokenStoreError, Tokens,
+    sign_in,
 };
-use subtwin_kernel::{SystemClock, SystemEntropy, UserId};
+use subtwin_kernel::{Secret, SystemClock, SystemEntropy, UserId};
 use subtwin_sandbox::{Running, Settings, start};
 
 use crate::support::Kept;
@@ -85,6 +88,10 @@ impl World {
     }
 
     fn provisioning(&self) -> Provisioning {
+        self.provisioning_with(self.kept.clone())
+    }
+
+    fn provisioning_with(&self, kept: Arc<dyn TokenStore>) -> Provisioning {
         let pace = Pace {
             first: Duration::from_millis(20),
             longest: Duration::from_millis(500),
@@ -96,7 +103,7 @@ impl World {
             self.graph.clone(),
             self.cloud.clone(),
             self.order.clone(),
-            self.kept.clone(),
+            kept,
             Arc::new(SystemClock),
             Arc::new(SystemEntropy::default()),
         )
@@ -188,21 +195,43 @@ async fn an_agent_is_made_once_says_who_it_is_and_goes_without_a_trace() {
     assert!(!error.to_string().is_empty(), "its tokens are worth nothing");
 }
 
-/// Killed after each step, and between what it did and what it noted of it.
+/// Keeps what it is given so many times, and then nothing more: as if the process had been killed
+/// just before.
+#[derive(Debug)]
+struct Killed {
+    kept: Arc<Kept>,
+    left: AtomicUsize,
+}
+
+#[async_trait]
+impl TokenStore for Killed {
+    async fn load(&self, name: &str) -> Result<Option<Secret>, TokenStoreError> {
+        self.kept.load(name).await
+    }
+
+    async fn save(&self, name: &str, token: &Secret) -> Result<(), TokenStoreError> {
+        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        left.map_err(|_| TokenStoreError("killed".into()))?;
+        self.kept.save(name, token).await
+    }
+
+    async fn forget(&self, name: &str) -> Result<(), TokenStoreError> {
+        self.kept.forget(name).await
+    }
+}
+
 #[tokio::test]
-async fn wherever_it_is_killed_it_goes_on_and_makes_nothing_twice() {
+async fn killed_after_each_step_and_before_it_was_noted_it_makes_nothing_twice() {
     let world = World::new().await;
-    for kill_at in 0..60 {
-        let made = {
-            let provisioning = world.provisioning();
-            let run = provisioning.run(&|_| {});
-            // A kill is a future that is dropped: what was sent stays sent.
-            tokio::time::timeout(Duration::from_millis(2 + kill_at * 3), run).await
-        };
-        if let Ok(made) = made {
-            made.unwrap();
+    for killed in 0.. {
+        // One thing more is noted each time; the next is done, and lost.
+        let kept = Arc::new(Killed { kept: world.kept.clone(), left: AtomicUsize::new(1) });
+        let run = world.provisioning_with(kept).run(&|_| {}).await;
+        if run.is_ok() {
+            assert!(killed > 5, "it was killed {killed} times only");
             break;
         }
+        assert!(killed < 30, "it never comes to its end");
     }
     world.make().await.unwrap();
     assert_eq!(world.things().await, [1; 4]);
