@@ -54,6 +54,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "subtwin-entra",
             "subtwin-teams",
             "subtwin-bot",
+            "subtwin-edge",
             "subtwin-sandbox",
         ],
     ),
