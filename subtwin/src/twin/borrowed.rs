@@ -338,7 +338,7 @@ mod tests {
     impl Handler for Desk {
         async fn handle(&self, heard: Heard) {
             let id = heard.message.number();
-            let pause = if id % 7 == 0 { self.slow } else { id % 3 };
+            let pause = if id.is_multiple_of(7) { self.slow } else { id % 3 };
             tokio::time::sleep(Duration::from_millis(pause)).await;
             self.answered.lock().unwrap().push(id);
         }
