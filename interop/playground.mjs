@@ -136,7 +136,7 @@ service_urls = ["${front}/"]
 openid = "${facts.login}/botframework/v1/.well-known/openidconfiguration"
 `);
 await run("keys", join(room, "twin.key"));
-const signIn = start("sign-in", binary, ["sign-in", "--config", config], {});
+const signIn = start("sign-in", binary, ["sign-in", "--no-browser", "--config", config], {});
 const url = await until("an address to sign in at", async () =>
   (await errors(signIn)).split("\n").map((line) => line.trim()).find((line) => line.startsWith("https:")));
 await control("sign-in", { url, as: SAM, follow: true });
