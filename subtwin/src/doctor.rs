@@ -112,7 +112,7 @@ async fn patient(config: &Config) -> anyhow::Result<Patient> {
         });
     }
     let (Some(admin), Some(chat)) = (both.pop(), both.pop()) else {
-        bail!("there are two registrations");
+        bail!("a bot has one registration only, and is not looked at yet; see its log");
     };
     Ok(Patient {
         cloud: base.cloud.clone(),

@@ -124,7 +124,7 @@ pub(crate) async fn whoami(config: &Config, agent: &Agent, json: bool) -> anyhow
     let (acts_as, tokens) = match progress.acts_as() {
         ActsAs::Nobody => ("nobody".to_owned(), None),
         ActsAs::Owner(owner) => {
-            let tokens = life::owners_tokens_to_look(config, agent, &base, owner);
+            let tokens = life::owners_tokens(config, agent, &base, owner, base.kept_to_look());
             (format!("{} (with their token)", agent.owner), Some(tokens))
         }
         ActsAs::Agent(id) => {

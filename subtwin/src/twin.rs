@@ -156,6 +156,11 @@ impl Foundations {
         self.client_of(App { tenant: config.tenant, client, credential: Credential::Public })
     }
 
+    /// Where refresh tokens are read and not replaced: a running twin's own is not spoilt.
+    pub(crate) fn kept_to_look(&self) -> Arc<dyn TokenStore> {
+        Arc::new(Borrowed(self.store.clone()))
+    }
+
     /// The twin's tokens for one registration, from the vault.
     pub(crate) fn tokens(&self, config: &Config, registration: Registration) -> Tokens {
         self.tokens_in(config, registration, Arc::new(Sealed(self.store.clone())))
@@ -192,7 +197,7 @@ pub(crate) async fn look(config: &Config) -> anyhow::Result<(Entra, Gate)> {
     let base = Foundations::to_look(config)?;
     let there = base.store.sealed(Registration::Admin.vault_name()).await?.is_some();
     ensure!(there, "the twin has not signed in yet; run `subtwin sign-in` first");
-    let kept = Arc::new(Borrowed(base.store.clone()));
+    let kept = base.kept_to_look();
     let tokens = base.tokens_in(config, Registration::Admin, kept);
     let graph = Graph::new(base.cloud.clone(), tokens, Arc::clone(&base.entropy));
     let acting = Acting::member(config, &base);

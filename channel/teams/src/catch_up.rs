@@ -149,6 +149,12 @@ impl CatchUp {
         }
     }
 
+    /// One look from what is remembered.
+    pub(crate) async fn look_once(&self) -> Result<(), CatchUpError> {
+        let marks = Marks::load(&*self.memory, self.clock.now()).await;
+        self.look_everywhere(&mut marks.map_err(CatchUpError::Memory)?).await
+    }
+
     /// Looks through every chat in which something happened since it was last read.
     async fn look_everywhere(&self, marks: &mut Marks) -> Result<(), CatchUpError> {
         // What else its owner writes and reads is none of the twin's business.

@@ -55,7 +55,7 @@ pub struct Ears {
     opener: Opener,
     subscriber: Subscriber,
     kept: Option<Kept>,
-    catch_up: CatchUp,
+    catch_up: Arc<CatchUp>,
     marks: Marks,
     board: Board,
 }
@@ -110,7 +110,7 @@ impl Ears {
             expected,
             board: board.clone(),
         };
-        let catch_up = CatchUp {
+        let catch_up = Arc::new(CatchUp {
             settings: settings.clone(),
             listener,
             graph,
@@ -121,7 +121,7 @@ impl Ears {
             attention,
             board: board.clone(),
             wanted: Notify::new(),
-        };
+        });
         let kept = subscriber.load().await.map_err(OpenError::Memory)?;
         let posts = Mutex::new(posts);
         Ok(Self {
@@ -142,6 +142,12 @@ impl Ears {
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Status> {
         self.board.subscribe()
+    }
+
+    /// Looks through everything once more, for whoever stops listening for good.
+    #[must_use]
+    pub fn looker(&self) -> Looker {
+        Looker(Arc::clone(&self.catch_up))
     }
 
     /// `POST /notifications` and `POST /lifecycle`, for a server of one's own. [`Ears::run`]
@@ -165,7 +171,6 @@ impl Ears {
         let patience = settings.patience;
         let tasks = TaskTracker::new();
         let background = stop.child_token();
-        let catch_up = Arc::new(catch_up);
         {
             let (catch_up, stop) = (Arc::clone(&catch_up), background.clone());
             tasks.spawn(async move { stop.run_until_cancelled(catch_up.run(marks)).await });
@@ -197,6 +202,19 @@ impl Ears {
             openers.wait().await;
         }
         tasks.wait().await;
+    }
+}
+
+/// A look for messages that no notification told of.
+#[derive(Clone, Debug)]
+pub struct Looker(Arc<CatchUp>);
+
+impl Looker {
+    /// Takes in whatever was written since the last look.
+    pub async fn look(&self) {
+        if let Err(error) = self.0.look_once().await {
+            tracing::warn!(cause = crate::chain(&error), "the last look failed");
+        }
     }
 }
 

@@ -21,7 +21,7 @@ mod subscription;
 mod voice;
 mod vouch;
 
-pub use ears::{Ears, OpenError, Ports};
+pub use ears::{Ears, Looker, OpenError, Ports};
 pub use graph::{Graph, GraphAnswer, GraphError, GraphRequest, Verb};
 pub use key::KeyError;
 pub use memory::{Memory, MemoryError};

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use subtwin_hear::{Channel, ChannelError, Handler, Heard, Seen, SeenError};
 use subtwin_kernel::{ChatId, Clock, MessageId, Secret, UserId, Words};
-use subtwin_store::Store;
+use subtwin_store::{Store, StoreError};
 use subtwin_teams::{Voice, text_of};
 use tokio::time::Instant;
 
@@ -23,10 +23,11 @@ pub(super) struct Posting {
     lanes: Mutex<HashMap<ChatId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-/// A message whose id is not known: it was being posted when the answer, or the process, was lost.
-#[derive(Debug, Serialize, Deserialize)]
+/// What messages say whose ids are not known: they were being posted when the answer, or the process,
+/// was lost. The newest last.
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Lost {
-    text: String,
+    texts: Vec<String>,
 }
 
 impl Posting {
@@ -41,9 +42,17 @@ impl Posting {
 
     /// Whether a message is one whose posting was lost.
     async fn was_lost(&self, heard: &Heard) -> bool {
-        let kept = self.store.sealed(&lost_in(&heard.chat)).await.ok().flatten();
-        let lost: Option<Lost> = kept.and_then(|kept| serde_json::from_str(kept.expose()).ok());
-        lost.is_some_and(|lost| lost.text == heard.text)
+        self.lost(&heard.chat).await.texts.contains(&heard.text)
+    }
+
+    async fn lost(&self, chat: &ChatId) -> Lost {
+        let kept = self.store.sealed(&lost_in(chat)).await.ok().flatten();
+        kept.and_then(|kept| serde_json::from_str(kept.expose()).ok()).unwrap_or_default()
+    }
+
+    async fn keep(&self, chat: &ChatId, lost: &Lost) -> Result<(), StoreError> {
+        let kept = Secret::new(serde_json::json!(lost).to_string());
+        self.store.put_sealed(&lost_in(chat), &kept).await
     }
 }
 
@@ -73,17 +82,21 @@ impl Channel for MarkedVoice {
             reason: format!("what is its own could not be noted: {cause}"),
         };
         // Noted before it is sent: should it be heard after a crash, it is known.
-        let lost = serde_json::json!(Lost { text: text_of(&words) });
-        let (name, kept) = (lost_in(chat), Secret::new(lost.to_string()));
-        let noted = self.posting.store.put_sealed(&name, &kept).await;
-        noted.map_err(|cause| unnoted(cause.into()))?;
+        let mut lost = self.posting.lost(chat).await;
+        lost.texts.push(text_of(&words));
+        let too_many = lost.texts.len().saturating_sub(MOST_LOST);
+        lost.texts.drain(..too_many);
+        self.posting.keep(chat, &lost).await.map_err(|cause| unnoted(cause.into()))?;
         let posted = self.voice.post(chat, &words).await?;
         let taken = self.seen.take(chat, posted, self.clock.now()).await;
         taken.map_err(|cause| unnoted(cause.into()))?;
         if let Err(cause) = self.seen.finish(chat, posted).await {
             tracing::warn!(%cause, "that a message is its own could not be noted wholly");
         }
-        let _stays_until_the_next = self.posting.store.forget_sealed(&name).await;
+        lost.texts.pop();
+        if let Err(cause) = self.posting.keep(chat, &lost).await {
+            tracing::warn!(%cause, "a message that is known by its id is known by its text, too");
+        }
         Ok(posted)
     }
 
@@ -313,6 +326,8 @@ impl Channel for Elsewhere {
     }
 }
 
+/// Messages whose posting was lost that are remembered in a conversation.
+const MOST_LOST: usize = 16;
 /// How long the swap waits for a quiet moment, and how often.
 const WAIT: Duration = Duration::from_millis(800);
 const TRIES: u32 = 75;

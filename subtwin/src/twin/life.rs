@@ -8,7 +8,8 @@ use std::sync::{Arc, Weak};
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use subtwin_entra::{
-    ActsAs, Agent, Because, Graph, Issued, Order, Progress, Provisioning, Read, Stage, Tokens,
+    ActsAs, Agent, Because, Graph, Issued, Order, Progress, Provisioning, Read, Stage, TokenStore,
+    Tokens,
 };
 use subtwin_hear::Channel;
 use subtwin_kernel::{ChatId, PrincipalKind, Secret, Tool, UserId, Words};
@@ -17,7 +18,7 @@ use subtwin_store::Store;
 use tokio::sync::Mutex;
 
 use super::borrowed::{Elsewhere, Gestures};
-use super::ports::{Borrowed, Sealed};
+use super::ports::Sealed;
 use super::resume::Left;
 use super::station::{Acting, Ready, Station};
 use super::{Common, Foundations, Registration};
@@ -196,14 +197,17 @@ impl Life {
     }
 
     async fn borrowed(&self) -> anyhow::Result<Ready> {
+        let base = &self.common.base;
+        let kept = Arc::new(Sealed(base.store.clone()));
+        let tokens = owners_tokens(&self.config, &self.agent, base, self.owner, kept);
         let acting = Acting {
             kind: PrincipalKind::DelegatedHuman,
             account: self.owner,
             upn: self.agent.owner.clone(),
             chat_app: self.agent.app,
             admin_app: self.agent.app,
-            chat: owners_tokens(&self.config, &self.agent, &self.common.base, self.owner),
-            admin: owners_tokens(&self.config, &self.agent, &self.common.base, self.owner),
+            chat: tokens.clone(),
+            admin: tokens,
             // What reads the directory needs an administrator's consent; it starts without.
             tools: Vec::new(),
             borrowed: Some((self.agent.watch.clone(), self.agent.mark())),
@@ -386,35 +390,20 @@ fn order(config: &Config, agent: &config::Agent, sponsor: UserId) -> Order {
     }
 }
 
-/// Tokens of the agent's owner, through the agent's own registration.
-fn owners_tokens(
+/// Tokens of the agent's owner, through the agent's own registration, kept in `kept`.
+pub(crate) fn owners_tokens(
     config: &Config,
     agent: &config::Agent,
     base: &Foundations,
     owner: UserId,
+    kept: Arc<dyn TokenStore>,
 ) -> Tokens {
     Tokens::of_account(
         base.public_client(config, agent.app),
         OWNERS_SCOPES.map(str::to_owned).to_vec(),
         owner,
         OWNERS_TOKEN.to_owned(),
-        Arc::new(Sealed(base.store.clone())),
-    )
-}
-
-/// The same beside a running agent, whose refresh token is not replaced.
-pub(crate) fn owners_tokens_to_look(
-    config: &Config,
-    agent: &config::Agent,
-    base: &Foundations,
-    owner: UserId,
-) -> Tokens {
-    Tokens::of_account(
-        base.public_client(config, agent.app),
-        OWNERS_SCOPES.map(str::to_owned).to_vec(),
-        owner,
-        OWNERS_TOKEN.to_owned(),
-        Arc::new(Borrowed(base.store.clone())),
+        kept,
     )
 }
 
@@ -432,7 +421,8 @@ pub(crate) async fn owner_signed_in(
 ) -> anyhow::Result<()> {
     let who = issued.identity.context("the token service does not say who signed in")?.user;
     let next = progress(&base.store).await?.signed_in(who, base.clock.now())?;
-    let tokens = owners_tokens(config, agent, base, who);
+    let kept = Arc::new(Sealed(base.store.clone()));
+    let tokens = owners_tokens(config, agent, base, who, kept);
     tokens.adopt(issued).await?;
     let graph = Graph::new(base.cloud.clone(), tokens, Arc::clone(&base.entropy));
     let read = Read::at("/v1.0/me").option("$select", "id,userPrincipalName");

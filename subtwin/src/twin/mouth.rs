@@ -38,6 +38,13 @@ pub(super) enum Mouth {
     },
 }
 
+/// In Graph's chats: how it goes, and a look on demand.
+#[derive(Debug)]
+pub(super) struct Hearing {
+    pub(super) status: watch::Receiver<subtwin_teams::Status>,
+    pub(super) looker: subtwin_teams::Looker,
+}
+
 impl Mouth {
     /// The mouth that the configuration asks for; `here` is where the twin listens, and `graph` is
     /// Graph with the tokens that read and write chats.
@@ -119,7 +126,7 @@ impl Mouth {
         (door, memory): (Door, Arc<dyn Memory>),
         tasks: &TaskTracker,
         deaf: CancellationToken,
-    ) -> anyhow::Result<Option<watch::Receiver<subtwin_teams::Status>>> {
+    ) -> anyhow::Result<Option<Hearing>> {
         let base = &common.base;
         let tenants = Arc::new(issuer_keys(base)?);
         match self {
@@ -133,13 +140,13 @@ impl Mouth {
                 };
                 let ears = subtwin_teams::Ears::open(*settings, ports, voice, intake).await?;
                 common.doors.open(door, ears.router());
-                let mut status = ears.status();
+                let (mut status, looker) = (ears.status(), ears.looker());
                 tasks.spawn(ears.attend(deaf));
                 let heard = status.wait_for(|status| status.subscription.is_some());
                 if tokio::time::timeout(SUBSCRIBING, heard).await.is_err() {
                     tracing::warn!("Graph has not accepted a subscription yet; trying on");
                 }
-                Ok(Some(status))
+                Ok(Some(Hearing { status, looker }))
             }
             Self::Bot { settings, openid, voice } => {
                 let connector = Arc::new(OpenIdKeys::new(base.cloud.http().clone(), openid));

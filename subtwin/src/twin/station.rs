@@ -204,11 +204,12 @@ impl Ready {
             common.tasks.spawn(async move { presence.run(stop).await });
         }
         let place = (door, memory);
-        let status = mouth.listen(common, intake.clone(), place, &listening, deaf.clone()).await?;
+        let hearing = mouth.listen(common, intake.clone(), place, &listening, deaf.clone()).await?;
+        let (status, looker) = hearing.map(|it| (it.status, it.looker)).unzip();
         let (dir, clock) = (common.state.clone(), Arc::clone(&base.clock));
         common.tasks.spawn(pulse::beat(dir, clock, status, common.stop.clone()));
         tracing::info!(as_ = %acting.upn, "listening");
-        Ok(Station { intake, desk, ears: listening, deaf, relay, graph, door })
+        Ok(Station { intake, desk, ears: listening, deaf, relay, graph, looker, door })
     }
 }
 
@@ -280,6 +281,7 @@ pub(super) struct Station {
     /// With its owner's token.
     relay: Option<Arc<Relay>>,
     graph: Option<Arc<dyn subtwin_teams::Graph>>,
+    looker: Option<subtwin_teams::Looker>,
     door: Door,
 }
 
@@ -294,8 +296,22 @@ impl Station {
         &self.desk
     }
 
-    /// As [`Station::close`], for good: nobody is to be notified here any more.
+    /// As [`Station::close`], for good: nobody is to be notified here any more, and nobody will look
+    /// again. So it looks once more, and answers what it finds.
     pub(super) async fn leave(self, doors: &Doors) {
+        if let Some(looker) = &self.looker
+            && tokio::time::timeout(PATIENCE, looker.look()).await.is_err()
+        {
+            tracing::warn!("the last look took too long");
+        }
+        let answered = async {
+            while self.relay().is_some_and(|it| self.intake.oldest_unfinished(&it.chat).is_some()) {
+                tokio::time::sleep(A_MOMENT).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, answered).await.is_err() {
+            tracing::warn!("some messages of the old conversation were left unanswered");
+        }
         if let Some(graph) = &self.graph
             && let Err(cause) = subtwin_teams::unsubscribe(&**graph).await
         {
@@ -461,6 +477,9 @@ pub(super) fn teams_settings(
         Duration::from_secs(config.notifications.catch_up_minutes.saturating_mul(60));
     Ok(settings)
 }
+
+/// Between two looks whether everything is answered.
+const A_MOMENT: Duration = Duration::from_millis(50);
 
 async fn sweep(desk: Arc<Desk>, stop: CancellationToken) {
     let mut often = tokio::time::interval(Duration::from_secs(5));

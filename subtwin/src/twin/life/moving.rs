@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use jiff::Timestamp;
 use subtwin_entra::{ActsAs, Agent, Provisioning, Stage};
-use subtwin_hear::{Handler, Heard};
-use subtwin_kernel::Words;
+use subtwin_hear::{Channel, Handler, Heard};
+use subtwin_kernel::{ChatId, Words};
 use url::Url;
 
 use super::{Life, what_is_made};
 use crate::config;
 use crate::provisioner;
-use crate::twin::borrowed::{Answers, Gestures};
+use crate::twin::borrowed::{Answers, Gestures, Relay};
 use crate::twin::resume::Left;
 
 impl Life {
@@ -97,7 +98,31 @@ impl Life {
         };
         let desk = self.answering_from(&own, &here, &chat)?;
         let own = own.open(&self.common, Left::default(), None).await?;
-        voice.post(&chat, &greeting(&self.agent)).await?;
+        let swapped = self.hand_over(made, &relay, &here, (&*voice, &chat), desk).await;
+        let until = match swapped {
+            Ok(until) => until,
+            // Two identities must not hear at once.
+            Err(cause) => {
+                own.leave(&self.common.doors).await;
+                return Err(cause);
+            }
+        };
+        self.stations.lock().await.own = Some(own);
+        self.leave_at(until);
+        Ok(())
+    }
+
+    /// Says where it goes on, and lets the new desk answer. Gives until when the old conversation is
+    /// still listened to.
+    async fn hand_over(
+        &self,
+        made: &Agent,
+        relay: &Relay,
+        here: &Arc<dyn Channel>,
+        (voice, chat): (&dyn Channel, &ChatId),
+        desk: Arc<dyn Handler>,
+    ) -> anyhow::Result<Timestamp> {
+        voice.post(chat, &greeting(&self.agent)).await?;
         // The last thing it says with its owner's token.
         if let Err(cause) = here.post(&self.agent.watch, &moving(&self.agent)).await {
             tracing::warn!(%cause, "the old conversation could not be told; the new one was");
@@ -107,16 +132,13 @@ impl Life {
         let hears_on = Duration::from_secs(self.agent.hears_on_minutes.saturating_mul(60));
         let until = now.saturating_add(hears_on).unwrap_or(now);
         let (id, there) = (made.id, chat.clone());
-        let by: Arc<dyn Handler> = desk;
         let pause = relay
-            .swap(Answers { by, borrowed: false }, async {
+            .swap(Answers { by: desk, borrowed: false }, async {
                 self.become_(|was| was.swapped(id, there, now, until), None).await
             })
             .await?;
         tracing::info!(pause_ms = pause.as_millis(), as_ = %self.agent.upn, "moved over");
-        self.stations.lock().await.own = Some(own);
-        self.leave_at(until);
-        Ok(())
+        Ok(until)
     }
 }
 
