@@ -38,8 +38,7 @@ pub use obstacle::{Obstacle, Reason};
 pub use products::{Product, product};
 pub use progress::{ActsAs, Progress, WrongStage};
 pub use provision::{
-    Agent, Because, Order, PROVISIONER_SCOPES, Pace, Provisioning, Seat, Stage, Stuck, Thing,
-    Things, seats,
+    Agent, Because, Order, PROVISIONER_SCOPES, Pace, Provisioning, Stage, Stuck, Thing, Things,
 };
 pub use session::{AgentId, TokenStore, TokenStoreError, Tokens};
 pub use sign_in::{

@@ -20,7 +20,8 @@ mod work;
 
 pub use credential::FirstSignIn;
 pub use error::OnboardError;
-pub use licence::{Offer, choose};
+pub(crate) use licence::TEAMS;
+pub use licence::{Offer, choose, offered};
 pub use look::{PassPolicy, Survey, survey};
 pub use plan::{
     Change, Costs, Plan, PlannedApp, PlannedLicence, PlannedRole, PlannedScope, PlannedUser, plan,

@@ -6,7 +6,6 @@
 //! ID APIs overview").
 
 mod made;
-mod seat;
 mod steps;
 mod stuck;
 
@@ -18,7 +17,6 @@ use subtwin_kernel::{AppId, Clock, Entropy, TenantId, UserId};
 use crate::token::{App, ClientKey, Credential, Expected, Grant, TokenClient};
 use crate::{AgentId, Cloud, Graph, GraphError, TokenStore};
 pub use made::{Thing, Things};
-pub use seat::{Seat, seats};
 pub use stuck::{Because, Stuck};
 
 /// What is to be made, and for whom.

@@ -346,14 +346,9 @@ async fn a_new_key_takes_the_place_of_the_old_one_without_a_gap() {
 #[tokio::test]
 async fn without_a_free_seat_it_stops_says_which_are_used_up_and_goes_on_when_one_is_free() {
     let world = World::new().await;
-    let seats = subtwin_entra::seats(&world.graph).await.unwrap();
+    let seats = subtwin_entra::onboard::offered(&world.graph).await.unwrap();
     assert!(seats.len() > 2, "{seats:?}");
-    let skus = world.list("/v1.0/subscribedSkus").await;
-    let part = |seat: &subtwin_entra::Seat| {
-        let id = seat.sku.to_string();
-        let sku = skus.iter().find(|sku| sku["skuId"] == id.as_str()).unwrap();
-        sku["skuPartNumber"].as_str().unwrap().to_owned()
-    };
+    let part = |seat: &subtwin_entra::onboard::Offer| seat.part_number.clone();
     for seat in &seats {
         world.control(&format!("skus/{}", part(seat)), json!({"free": 0})).await;
     }

@@ -2,9 +2,11 @@ use serde::Serialize;
 use subtwin_kernel::SkuId;
 use uuid::{Uuid, uuid};
 
+use super::look::owned;
 use super::wire::SubscribedSku;
 use super::wish::LicenceWish;
 use crate::products::product_name;
+use crate::{Graph, GraphError};
 
 /// A product the tenant owns that contains Teams.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -46,6 +48,14 @@ pub(super) fn offers(owned: &[SubscribedSku]) -> Vec<Offer> {
     offers
 }
 
+/// As [`offers`], read from the directory.
+///
+/// # Errors
+/// When Graph does not answer.
+pub async fn offered(graph: &Graph) -> Result<Vec<Offer>, GraphError> {
+    Ok(offers(&owned(graph).await?))
+}
+
 /// The product to give.
 ///
 /// # Errors
@@ -82,7 +92,7 @@ fn listed(offers: &[Offer]) -> String {
 }
 
 /// Teams itself (`TEAMS1`): what makes somebody reachable, whatever the product is called.
-pub(super) const TEAMS: Uuid = uuid!("57ff2da0-773e-42df-b2af-ffb7a2317929");
+pub(crate) const TEAMS: Uuid = uuid!("57ff2da0-773e-42df-b2af-ffb7a2317929");
 /// SharePoint for frontline workers (`SHAREPOINTDESKLESS`), which only their products contain.
 const FRONTLINE: Uuid = uuid!("902b47e5-dcb2-4fdc-858b-c63a90a2bdb9");
 

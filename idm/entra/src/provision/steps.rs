@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::made::{Thing, Things};
-use super::seat::{TEAMS, seats};
 use super::{Because, Failed, KEY, Provisioning, Stage, Stuck};
+use crate::onboard::{TEAMS, offered};
 use crate::session::agent_token;
 use crate::token::{ClientKey, Facets};
 use crate::{Graph, GraphError, Read, Tokens, literal, segment, user_path};
@@ -62,7 +62,10 @@ impl Provisioning {
                 let all: Vec<Value> = self.provisioner.list(&read, PAGES).await?;
                 let with_teams = all.iter().find(|it| {
                     let plans = it.get("servicePlans").and_then(Value::as_array);
-                    plans.into_iter().flatten().any(|it| text(it, "servicePlanId") == Some(TEAMS))
+                    plans
+                        .into_iter()
+                        .flatten()
+                        .any(|it| text(it, "servicePlanId") == Some(TEAMS.to_string().as_str()))
                 });
                 Ok(with_teams.and_then(|it| text(it, "skuId")).map(Thing::new))
             }
@@ -274,9 +277,9 @@ impl Provisioning {
                 set => set.map(drop)?,
             }
         }
-        let seats = seats(&self.provisioner).await?;
-        let Some(seat) = seats.iter().find(|seat| seat.free > 0) else {
-            let full = seats.into_iter().map(|seat| seat.name).collect();
+        let offers = offered(&self.provisioner).await?;
+        let Some(seat) = offers.iter().find(|offer| offer.free > 0) else {
+            let full = offers.into_iter().map(|offer| offer.name).collect();
             return Err(Stuck::at(stage, Because::NoSeat { full }).into());
         };
         let body = json!({
