@@ -120,6 +120,12 @@ impl Agent {
 
     /// Doug tells it to get an account, and Dana, who may, signs in for it.
     pub(crate) async fn promoted(&self) {
+        self.signed_for().await;
+        self.hears(ADA, 0, "It is me, Ada").await;
+    }
+
+    /// The same, and it is still being made.
+    async fn signed_for(&self) {
         let asked = self.doug("Get your own account, please").await;
         let told = self.hears(SARAHS, asked, "https://localhost").await;
         for part in ["[Ada] ", "five directory objects", "one seat", "not pooled"] {
@@ -130,7 +136,6 @@ impl Agent {
         let url = format!("https://localhost{rest}").replace("&amp;", "&");
         let body = json!({"url": url, "as": DANA, "follow": true});
         self.stage.control.post("sign-in", &body).await;
-        self.hears(ADA, 0, "It is me, Ada").await;
     }
 }
 
@@ -243,13 +248,8 @@ async fn killed_while_its_account_is_made_it_goes_on_with_its_owners_token_and_m
     // Teams takes its time: there is a moment to be killed in.
     agent.stage.control.post("quirks", &json!({"teamsReadyAfterMs": 4000})).await;
     agent.stage.faults(&["slowMs=40"]).await;
-    let asked = agent.doug("Get your own account, please").await;
-    let told = agent.hears(SARAHS, asked, "https://localhost").await;
-    let (_, rest) = told.text.split_once("https://localhost").unwrap();
-    let url = format!("https://localhost{}", rest.split(['<', ' ']).next().unwrap());
-    let body = json!({"url": url.replace("&amp;", "&"), "as": DANA, "follow": true});
-    agent.stage.control.post("sign-in", &body).await;
-    agent.hears(SARAHS, asked, "4 of 9").await;
+    agent.signed_for().await;
+    agent.hears(SARAHS, 0, "4 of 9").await;
     agent.stage.kill();
     agent.stage.faults(&["slowMs=0"]).await;
     agent.stage.start().await;
@@ -268,4 +268,38 @@ async fn killed_while_its_account_is_made_it_goes_on_with_its_owners_token_and_m
             .sum();
         assert_eq!(made, times, "{effect}: {ledger}");
     }
+}
+
+#[tokio::test]
+async fn what_was_written_before_the_old_conversation_is_left_is_answered_and_then_it_is_left_for_good()
+ {
+    let mut agent = Agent::set().await;
+    let mut config: toml::Table =
+        fs::read_to_string(agent.stage.config()).unwrap().parse().unwrap();
+    config["agent"].as_table_mut().unwrap().insert("hears_on_minutes".to_owned(), 0.into());
+    fs::write(agent.stage.config(), config.to_string()).unwrap();
+    agent.sign_in("sign-in", DOUG).await;
+    agent.stage.start().await;
+    agent.signed_for().await;
+    // Nothing tells of it but the last look.
+    agent.stage.faults(&["dropNotifications=1000"]).await;
+    let asked = agent.doug("What can you do?").await;
+    agent.hears(ADA, asked, "This is what I can do").await;
+    agent.stage.faults(&["dropNotifications=0"]).await;
+    let left = ["delegated > provisioning", "provisioning > agent user", "agent user > agent user"];
+    eventually("it leaves", async || (identities(&agent.stage) == left).then_some(())).await;
+    // Only its own subscription is left, and the owner's token is nowhere.
+    let subscriptions = agent.stage.control.get("subscriptions").await;
+    let resources = subscriptions.to_string();
+    assert!(resources.contains("getAllMessages"), "{resources}");
+    assert!(!resources.contains("/chats/19:"), "{resources}");
+    let before = agent.lines(ADA).await.len();
+    agent.doug("What can you do?").await;
+    let said =
+        agent.stage.say_with(&json!({"as": DOUG, "to": UPN, "text": "What can you do?"})).await;
+    agent.hears(ADA, said.id, "This is what I can do").await;
+    assert_eq!(agent.lines(ADA).await.len(), before + 2, "the old conversation is not heard");
+    agent.stage.kill();
+    agent.stage.start().await;
+    assert!(whoami(&agent.stage).1);
 }
